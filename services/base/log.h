@@ -1,0 +1,48 @@
+/* base/log.h - one event, one line, on standard error.
+ *
+ *   ts=2026-01-01T12:00:00.000Z level=info event=ingest.stored node=n1 bytes=212
+ *
+ * The event is a name that never changes; then fields. Text fields are escaped here, so a value from outside can never
+ * make a second line or a second field. Never logged: keys, tokens, passwords, secrets, payloads at info.
+ *
+ * Levels: error = someone must act; warn = we went on without something; info = one line for a finished piece of work;
+ *         debug = off in production.
+ *
+ * Thread:  any; each line is one write(2).
+ * Memory:  a line is cut at LOG_LINE_MAX bytes.
+ */
+#ifndef CISTERN_BASE_LOG_H
+#define CISTERN_BASE_LOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { LOG_LINE_MAX = 2048 };
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_field_kind { LOG_FIELD_TEXT, LOG_FIELD_SIGNED, LOG_FIELD_UNSIGNED };
+
+struct log_field {
+	const char *name;
+	enum log_field_kind kind;
+	const char *text; /* NULL is written as - */
+	int64_t i64;
+	uint64_t u64;
+};
+
+#define F_STR(key, value) ((struct log_field){ .name = (key), .kind = LOG_FIELD_TEXT, .text = (value) })
+#define F_I64(key, value) ((struct log_field){ .name = (key), .kind = LOG_FIELD_SIGNED, .i64 = (int64_t)(value) })
+#define F_U64(key, value) ((struct log_field){ .name = (key), .kind = LOG_FIELD_UNSIGNED, .u64 = (uint64_t)(value) })
+
+#define log_error(event, ...) log_event_(LOG_ERROR, event, __VA_ARGS__)
+#define log_warn(event, ...) log_event_(LOG_WARN, event, __VA_ARGS__)
+#define log_info(event, ...) log_event_(LOG_INFO, event, __VA_ARGS__)
+#define log_debug(event, ...) log_event_(LOG_DEBUG, event, __VA_ARGS__)
+#define log_event_(level, event, ...)                                                                                  \
+	log_write(level, event, (const struct log_field[]){ __VA_ARGS__ },                                             \
+		  sizeof((const struct log_field[]){ __VA_ARGS__ }) / sizeof(struct log_field))
+
+/* Lines above this level are not written. Set once by main before threads start. */
+void log_set_level(enum log_level level);
+void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n_fields);
+
+#endif
