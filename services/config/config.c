@@ -1,0 +1,62 @@
+#include "config/config.h"
+
+#include <stddef.h>
+
+#define TEXT(field, required, otherwise, help)                                                                         \
+	{ #field, SETTING_TEXT, required, 0, otherwise, offsetof(struct config, field), help }
+#define INTEGER(field, min, max, otherwise, help)                                                                      \
+	{ #field, SETTING_INTEGER, min, max, otherwise, offsetof(struct config, field), help }
+
+enum { OPTIONAL = 0, REQUIRED = 1 };
+
+static const struct setting rows[] = {
+	TEXT(database_url, REQUIRED, NULL, "PostgreSQL URL of the daemon's role"),
+	TEXT(database_owner_url, OPTIONAL, "", "PostgreSQL URL of the schema's owner; only for 'cistern migrate'"),
+	TEXT(database_password_file, OPTIONAL, "", "file with the password for the database URLs"),
+	TEXT(database_role, OPTIONAL, "", "role to take on after connecting, when the login has more rights"),
+	TEXT(broker_host, OPTIONAL, "localhost", "host of the broker's service listener"),
+	INTEGER(broker_port, 1, 65535, "8884", "port of the broker's service listener"),
+	TEXT(broker_ca_file, OPTIONAL, "", "CA that the broker's server certificate chains to"),
+	TEXT(broker_cert_file, OPTIONAL, "", "the daemon's certificate from the service CA"),
+	TEXT(broker_key_file, OPTIONAL, "", "its key"),
+	TEXT(api_bind, OPTIONAL, "127.0.0.1", "address for plain HTTP; keep it on loopback"),
+	INTEGER(api_port, 0, 65535, "8080", "port for plain HTTP; 0: none"),
+	TEXT(api_tls_bind, OPTIONAL, "0.0.0.0", "address for HTTPS"),
+	INTEGER(api_tls_port, 0, 65535, "8443", "port for HTTPS; 0: none"),
+	TEXT(api_tls_cert_file, OPTIONAL, "", "server certificate chain for HTTPS"),
+	TEXT(api_tls_key_file, OPTIONAL, "", "its key"),
+	TEXT(api_cors_origin, OPTIONAL, "", "the one web origin that may call the API from a browser"),
+	INTEGER(api_threads, 1, 64, "4", "worker threads of each listener, each with its own database connection"),
+	INTEGER(api_connections_max, 8, 65536, "2000", "open HTTP connections of each listener"),
+	INTEGER(api_connections_per_address_max, 1, 65536, "500", "open HTTP connections from one address"),
+	TEXT(mqtt_host, OPTIONAL, "localhost", "the broker's public host name, told to nodes and apps"),
+	TEXT(mqtt_cred_host, OPTIONAL, "", "host for camera credentials, told to clients; default: mqtt_host"),
+	TEXT(token_key_file, OPTIONAL, "", "file with the key that signs access tokens, at least 32 characters"),
+	TEXT(token_issuer, OPTIONAL, "cistern", "the tokens' issuer"),
+	INTEGER(access_token_lifetime_s, 1, 3600, "3600", "life of access and id tokens"),
+	INTEGER(session_lifetime_s, 60, 31536000, "7776000", "life of a session and its refresh token"),
+	INTEGER(sign_in_per_minute, 1, 100000, "30", "sign-in, sign-up and code attempts per minute, per source and per account"),
+	INTEGER(requests_per_second, 1, 1000000, "200", "signed-in requests per second, per account"),
+	TEXT(smtp_url, OPTIONAL, "", "smtp:// or smtps:// server for codes; none: codes are written to the log"),
+	TEXT(smtp_from, OPTIONAL, "cistern@localhost", "sender of mail"),
+	TEXT(smtp_user, OPTIONAL, "", "user name at the SMTP server"),
+	TEXT(smtp_password_file, OPTIONAL, "", "file with the password for it"),
+	TEXT(smtp_ca_file, OPTIONAL, "", "CA of the SMTP server; default: the system's"),
+	INTEGER(mapping_window_s, 1, 3600, "60", "how long one side of a mapping waits for the other"),
+	INTEGER(ingest_batch_max, 1, 10000, "1000", "messages committed together at most"),
+	INTEGER(ingest_batch_wait_ms, 0, 1000, "2", "how long a batch waits for more messages"),
+	TEXT(node_ca_cert_file, OPTIONAL, "", "the node CA's certificate; only for 'cistern node add'"),
+	TEXT(node_ca_key_file, OPTIONAL, "", "its key"),
+	TEXT(ca_file, OPTIONAL, "", "the CA that nodes trust, copied beside a new node's certificate"),
+	TEXT(log_level, OPTIONAL, "info", "error, warn, info or debug"),
+};
+
+enum status config_read(const char *path, struct config *ret_config, struct error *err)
+{
+	return settings_read(rows, ARRAY_LEN(rows), path, ret_config, err);
+}
+
+void config_print(void)
+{
+	settings_print(rows, ARRAY_LEN(rows));
+}

@@ -1,0 +1,36 @@
+/* config/config.h - every setting of the daemon and of the operator's command line, one row each in config.c.
+ *
+ * Thread:  main, before threads start; read-only afterwards.
+ * Memory:  a plain struct, filled whole.
+ * Errors:  INVALID unknown, ill-formed or missing setting; the text says where.
+ */
+#ifndef CISTERN_CONFIG_CONFIG_H
+#define CISTERN_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/settings.h"
+
+struct config {
+	setting_text database_url, database_owner_url, database_password_file, database_role;
+	setting_text broker_host, broker_ca_file, broker_cert_file, broker_key_file;
+	int64_t broker_port;
+	setting_text api_bind, api_tls_bind, api_tls_cert_file, api_tls_key_file, api_cors_origin;
+	int64_t api_port, api_tls_port, api_threads, api_connections_max, api_connections_per_address_max;
+	setting_text mqtt_host, mqtt_cred_host;
+	setting_text token_key_file, token_issuer;
+	int64_t access_token_lifetime_s, session_lifetime_s;
+	int64_t sign_in_per_minute, requests_per_second;
+	setting_text smtp_url, smtp_from, smtp_user, smtp_password_file, smtp_ca_file;
+	int64_t mapping_window_s;
+	int64_t ingest_batch_max, ingest_batch_wait_ms;
+	setting_text node_ca_cert_file, node_ca_key_file, ca_file;
+	setting_text log_level;
+};
+
+MUST_CHECK enum status config_read(const char *path, struct config *ret_config, struct error *err);
+/* All rows, for --help. */
+void config_print(void);
+
+#endif

@@ -1,0 +1,167 @@
+#include "store/node.h"
+
+#include <string.h>
+
+#include "store/query.h"
+
+enum status store_node_register(struct store *store, const char *node_id, const struct node_certificate *certificate,
+				struct error *err)
+{
+	const struct arg node[] = { arg_text(node_id) };
+	const struct arg issued[] = { arg_text(node_id), arg_text(certificate->serial_hex),
+				      arg_text(certificate->certificate), arg_time_us(certificate->not_before_us),
+				      arg_time_us(certificate->not_after_us) };
+	enum status st = store_batch_begin(store, err);
+	if (st == STATUS_OK)
+		st = store_batch_send(store, QUERY_NODE_INSERT, node, ARRAY_LEN(node), err);
+	if (st == STATUS_OK)
+		st = store_batch_send(store, QUERY_NODE_CERTIFICATE_SUPERSEDE, node, ARRAY_LEN(node), err);
+	if (st == STATUS_OK)
+		st = store_batch_send(store, QUERY_NODE_CERTIFICATE_INSERT, issued, ARRAY_LEN(issued), err);
+	if (st == STATUS_OK)
+		st = store_batch_finish(store, err);
+	return st;
+}
+
+/* Copies what fits, never half of a UTF-8 character. */
+static void copy_cut(char *to, size_t size, const char *text)
+{
+	size_t len = strnlen(text, size);
+	if (len == size) {
+		len = size - 1;
+		while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+			len--;
+	}
+	memcpy(to, text, len);
+	to[len] = '\0';
+}
+
+/* Column order: node_by_id and node_list in sql/queries/node.sql. */
+static void node_from_row(const PGresult *rows, int row, struct node *ret_node)
+{
+	struct node node = { .registered_at_us = row_i64(rows, row, 1),
+			     .connected = row_bool(rows, row, 2),
+			     .presence_at_us = row_i64(rows, row, 3),
+			     .session_no = row_i64(rows, row, 4),
+			     .n_users = row_i64(rows, row, 9) };
+	copy_cut(node.id, sizeof(node.id), row_text(rows, row, 0));
+	copy_cut(node.name, sizeof(node.name), row_text(rows, row, 5));
+	copy_cut(node.type, sizeof(node.type), row_text(rows, row, 6));
+	copy_cut(node.model, sizeof(node.model), row_text(rows, row, 7));
+	copy_cut(node.fw_version, sizeof(node.fw_version), row_text(rows, row, 8));
+	*ret_node = node;
+}
+
+enum status store_node_get(struct store *store, const char *node_id, struct node *ret_node, struct error *err)
+{
+	const struct arg args[] = { arg_text(node_id) };
+	CLEANUP(pg_result) PGresult *rows = NULL;
+	enum status st = store_query(store, QUERY_NODE_BY_ID, args, ARRAY_LEN(args), &rows, err);
+	if (st != STATUS_OK)
+		return st;
+	if (PQntuples(rows) == 0)
+		return error_set(err, STATUS_NOT_FOUND, "no node '%s'", node_id);
+	node_from_row(rows, 0, ret_node);
+	return STATUS_OK;
+}
+
+enum status store_node_list(struct store *store, const char *after, int64_t limit, node_each *each, void *context,
+			    struct error *err)
+{
+	const struct arg args[] = { arg_text(after), arg_i64(limit) };
+	CLEANUP(pg_result) PGresult *rows = NULL;
+	enum status st = store_query(store, QUERY_NODE_LIST, args, ARRAY_LEN(args), &rows, err);
+	if (st != STATUS_OK)
+		return st;
+	for (int row = 0; row < PQntuples(rows); row++) {
+		struct node node;
+		node_from_row(rows, row, &node);
+		each(context, &node);
+	}
+	return STATUS_OK;
+}
+
+/* One row about one node of one user; no row means that the node is not the user's. */
+static enum status query_for_user(struct store *store, enum query query, const char *user_id, const char *node_id,
+				  PGresult **ret_rows, struct error *err)
+{
+	const struct arg args[] = { arg_text(user_id), arg_text(node_id) };
+	CLEANUP(pg_result) PGresult *rows = NULL;
+	enum status st = store_query(store, query, args, ARRAY_LEN(args), &rows, err);
+	if (st != STATUS_OK)
+		return st;
+	if (PQntuples(rows) == 0)
+		return error_set(err, STATUS_NOT_FOUND, "node is not the user's");
+	*ret_rows = STEAL(rows);
+	return STATUS_OK;
+}
+
+static enum status json_for_user(struct store *store, enum query query, const char *user_id, const char *node_id,
+				 struct buffer *ret_json, struct error *err)
+{
+	CLEANUP(pg_result) PGresult *rows = NULL;
+	enum status st = query_for_user(store, query, user_id, node_id, &rows, err);
+	if (st != STATUS_OK)
+		return st;
+	buffer_put(ret_json, PQgetvalue(rows, 0, 0), (size_t)PQgetlength(rows, 0, 0));
+	return STATUS_OK;
+}
+
+enum status store_node_config(struct store *store, const char *user_id, const char *node_id, struct buffer *ret_json,
+			      struct error *err)
+{
+	return json_for_user(store, QUERY_NODE_CONFIG_FOR_USER, user_id, node_id, ret_json, err);
+}
+
+enum status store_node_params(struct store *store, const char *user_id, const char *node_id, struct buffer *ret_json,
+			      struct error *err)
+{
+	return json_for_user(store, QUERY_NODE_PARAMS_FOR_USER, user_id, node_id, ret_json, err);
+}
+
+enum status store_node_presence(struct store *store, const char *user_id, const char *node_id, bool *ret_connected,
+				int64_t *ret_at_us, struct error *err)
+{
+	CLEANUP(pg_result) PGresult *rows = NULL;
+	enum status st = query_for_user(store, QUERY_NODE_PRESENCE_FOR_USER, user_id, node_id, &rows, err);
+	if (st != STATUS_OK)
+		return st;
+	*ret_connected = row_bool(rows, 0, 0);
+	*ret_at_us = row_i64(rows, 0, 1);
+	return STATUS_OK;
+}
+
+/* Column order: node_list_for_user in sql/queries/node.sql. */
+static struct node_list_entry list_entry_from_row(const PGresult *rows, int row)
+{
+	return (struct node_list_entry){
+		.node_id = row_text(rows, row, 0),
+		.role = row_text(rows, row, 1),
+		.mapped_at_us = row_i64(rows, row, 2),
+		.connected = row_bool(rows, row, 3),
+		.presence_at_us = row_i64(rows, row, 4),
+		.config_json = PQgetisnull(rows, row, 5) ? NULL : row_text(rows, row, 5),
+		.params_json = PQgetisnull(rows, row, 6) ? NULL : row_text(rows, row, 6),
+	};
+}
+
+enum status store_node_list_for_user(struct store *store, const struct node_list_query *query, node_list_each *each,
+				     void *context, int64_t *ret_total, bool *ret_more, struct error *err)
+{
+	/* one row more than asked for tells whether another page follows */
+	const struct arg args[] = { arg_text(query->user_id), arg_text(query->node_id), arg_text(query->after),
+				    arg_i64(query->limit + 1), arg_bool(query->config), arg_bool(query->params) };
+	CLEANUP(pg_result) PGresult *rows = NULL;
+	enum status st = store_query(store, QUERY_NODE_LIST_FOR_USER, args, ARRAY_LEN(args), &rows, err);
+	if (st != STATUS_OK)
+		return st;
+	int n_rows = PQgetisnull(rows, 0, 0) ? 0 : PQntuples(rows);
+	bool more = n_rows > query->limit;
+	for (int row = 0; row < (more ? (int)query->limit : n_rows); row++) {
+		struct node_list_entry entry = list_entry_from_row(rows, row);
+		each(context, &entry);
+	}
+	*ret_total = row_i64(rows, 0, 7);
+	*ret_more = more;
+	return STATUS_OK;
+}

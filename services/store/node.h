@@ -1,0 +1,83 @@
+/* store/node.h - nodes: registration, configuration, parameters, presence, and who they belong to.
+ *
+ * Thread:  any; each thread brings its own struct store.
+ * Memory:  fills the caller's structs and buffers; keeps no pointer after return.
+ * Errors:  NOT_FOUND no such node (or not the user's). CONFLICT it exists already. Else as store/store.h.
+ * Units:   times are microseconds since 1970 UTC; 0 is never.
+ */
+#ifndef CISTERN_STORE_NODE_H
+#define CISTERN_STORE_NODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "model/limits.h"
+#include "model/node_id.h"
+#include "store/store.h"
+
+struct node {
+	char id[NODE_ID_MAX + 1];
+	int64_t registered_at_us;
+	bool connected;
+	int64_t presence_at_us; /* of the last connect or disconnect */
+	int64_t session_no;
+	char name[NAME_BYTES_MAX + 1], type[NAME_BYTES_MAX + 1], model[NAME_BYTES_MAX + 1];
+	char fw_version[NAME_BYTES_MAX + 1]; /* from the node's own configuration; cut; "" when unknown */
+	int64_t n_users;
+};
+
+/* A certificate of ours; texts are borrowed from the caller. */
+struct node_certificate {
+	const char *serial_hex;	 /* upper case */
+	const char *certificate; /* PEM */
+	int64_t not_before_us, not_after_us;
+};
+
+/* Registers the node (if it is new) and its certificate in one transaction; a former certificate is superseded. */
+MUST_CHECK enum status store_node_register(struct store *store, const char *node_id,
+					   const struct node_certificate *certificate, struct error *err);
+MUST_CHECK enum status store_node_get(struct store *store, const char *node_id, struct node *ret_node,
+				      struct error *err);
+
+/* In order of id, behind `after` ("" for the first page). Calls `each` for at most `limit` rows. */
+typedef void node_each(void *context, const struct node *node);
+MUST_CHECK enum status store_node_list(struct store *store, const char *after, int64_t limit, node_each *each,
+				       void *context, struct error *err);
+
+/* --- what a user sees: a node that is not mapped to the user is NOT_FOUND --- */
+
+/* The configuration's verbatim JSON text, `{}` when none was reported. */
+MUST_CHECK enum status store_node_config(struct store *store, const char *user_id, const char *node_id,
+					 struct buffer *ret_json, struct error *err);
+/* {"Light":{"Power":true}}, `{}` when nothing was reported. */
+MUST_CHECK enum status store_node_params(struct store *store, const char *user_id, const char *node_id,
+					 struct buffer *ret_json, struct error *err);
+MUST_CHECK enum status store_node_presence(struct store *store, const char *user_id, const char *node_id,
+					   bool *ret_connected, int64_t *ret_at_us, struct error *err);
+
+/* Which parts of a node's details to write; ids are always written. */
+struct node_list_query {
+	const char *user_id;
+	const char *node_id; /* NULL: all of the user's nodes */
+	const char *after;   /* node id of the last page's last row, "" for the first page */
+	int64_t limit;
+	bool config, status, params;
+};
+
+struct node_list_entry {
+	const char *node_id, *role;
+	int64_t mapped_at_us;
+	bool connected;
+	int64_t presence_at_us;
+	const char *config_json, *params_json; /* NULL when not asked for; `{}` when there is none */
+};
+
+/* One round trip. Calls `each` in order of node id; total counts all of the user's nodes (or 1/0 with node_id);
+ * ret_more says whether another page follows. */
+typedef void node_list_each(void *context, const struct node_list_entry *entry);
+MUST_CHECK enum status store_node_list_for_user(struct store *store, const struct node_list_query *query,
+						node_list_each *each, void *context, int64_t *ret_total, bool *ret_more,
+						struct error *err);
+
+#endif

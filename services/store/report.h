@@ -1,0 +1,102 @@
+/* store/report.h - what nodes reported: one batch of columns, written in one transaction and two round trips.
+ *
+ * A batch is filled row by row by ingest and written whole. Within a batch the rows of params, config and ota_fetch have each key
+ * once (the caller keeps the last value); the others are in the order of arrival.
+ *
+ * Thread:  one owner.
+ * Memory:  report_new() makes the columns, report_clear() keeps their memory for the next batch, report_free() ends them.
+ * Errors:  CONFLICT or INVALID: the database refused the data and kept nothing of the batch; a smaller batch finds the
+ *          offender. UNAVAILABLE: nothing kept, the same batch may be written again. INTERNAL: a bug here; nothing kept.
+ * Units:   times are microseconds since 1970 UTC.
+ */
+#ifndef CISTERN_STORE_REPORT_H
+#define CISTERN_STORE_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "store/store.h"
+
+struct report;
+
+/* What tells a message from another, for the kinds that add a row for each message: the broker repeats a message that it saw no
+ * acknowledgement for with the same message id. */
+enum { DIGEST_BYTES = 16 };
+struct delivery_key {
+	int mid;
+	bool may_repeat; /* it came soon after the session was taken up again */
+	unsigned char digest[DIGEST_BYTES]; /* of the payload */
+};
+
+struct report *report_new(void);
+void report_free(struct report *report);
+void report_clear(struct report *report);
+
+/* Texts are copied. `value` and `config` are JSON text. */
+void report_param(struct report *report, const char *node_id, const char *device, const char *param,
+		  struct json_slice value, int64_t at_us);
+/* A full report came at at_us: older parameters that the configuration does not name go. */
+void report_params_sweep(struct report *report, const char *node_id, int64_t at_us);
+
+struct config_row {
+	const char *node_id;
+	struct json_slice config;
+	const char *name, *type, *model, *fw_version; /* NULL: unknown */
+	int64_t at_us;
+};
+void report_config(struct report *report, const struct config_row *row);
+
+void report_presence(struct report *report, const char *node_id, bool connected, int64_t session_no, int64_t at_us);
+/* Every session numbered below session_no is over. */
+void report_broker_started(struct report *report, int64_t session_no, int64_t at_us);
+
+void report_ota_fetch(struct report *report, const char *node_id, const char *fw_version, const char *network_id,
+		      int64_t at_us);
+
+struct ota_status_row {
+	const char *node_id, *ota_job_id, *status, *additional_info;
+	int64_t node_ts, at_us;
+	struct delivery_key key;
+};
+void report_ota_status(struct report *report, const struct ota_status_row *row);
+
+struct alert_row {
+	const char *node_id;
+	const char *kind; /* `text` or `params` */
+	struct json_slice body;
+	bool salvaged;
+	int64_t at_us;
+	struct delivery_key key;
+};
+void report_alert(struct report *report, const struct alert_row *row);
+
+struct mapping_row {
+	const char *node_id, *user_id;
+	const unsigned char *secret_hash;
+	size_t secret_hash_len;
+	bool reset, factory_reset;
+	struct delivery_key key;
+};
+void report_mapping(struct report *report, const struct mapping_row *row);
+
+enum { DEAD_LETTER_BYTES_MAX = 4096 };
+struct dead_letter_row {
+	const char *topic, *reason;
+	const void *payload;
+	size_t payload_len; /* the first DEAD_LETTER_BYTES_MAX of it are kept */
+	int64_t at_us;
+	struct delivery_key key;
+};
+void report_dead_letter(struct report *report, const struct dead_letter_row *row);
+
+/* Which of these nodes are registered: calls `each` for them. */
+typedef void report_known_each(void *context, const char *node_id);
+MUST_CHECK enum status store_report_known(struct store *store, const char *const *node_ids, size_t n,
+					  report_known_each *each, void *context, struct error *err);
+
+/* Writes the whole batch. Returns when it is committed. */
+MUST_CHECK enum status store_report_write(struct store *store, struct report *report, struct error *err);
+
+#endif

@@ -1,0 +1,46 @@
+/* store/store.h - one connection to PostgreSQL.
+ *
+ * Opening it prepares every statement of sql/queries, so that a misspelt column stops the start and not a request.
+ * A lost connection makes calls return UNAVAILABLE; each later call tries to reconnect, at most every STORE_RETRY_MS.
+ *
+ * Thread:  one thread at a time; each thread brings its own struct store.
+ * Memory:  store_open() makes it, store_close() ends it (NULL is fine).
+ * Errors:  UNAVAILABLE database away or slow beyond the timeout, safe to retry. INVALID the database refused a value.
+ *          CONFLICT a unique or other constraint refused the row; the error's text is the constraint's name. INTERNAL a bug here.
+ */
+#ifndef CISTERN_STORE_STORE_H
+#define CISTERN_STORE_STORE_H
+
+#include "base/error.h"
+#include "base/macros.h"
+
+enum {
+	STORE_SCHEMA_VERSION = 2, /* the newest migration that this program needs */
+	STORE_RETRY_MS = 200,
+	STORE_CONNECT_TIMEOUT_S = 5,
+};
+
+struct store;
+
+struct store_options {
+	const char *url;	   /* PostgreSQL connection URL or key=value text */
+	const char *password_file; /* NULL or "": none */
+	const char *role;	   /* SET ROLE after connecting; NULL or "": none */
+	const char *name;	   /* application_name, for the operator's pg_stat_activity */
+	int statement_timeout_ms;  /* 0: none */
+};
+
+/* The options' texts must outlive the store. Fails when the schema is older than STORE_SCHEMA_VERSION. */
+MUST_CHECK enum status store_open(const struct store_options *options, struct store **ret_store, struct error *err);
+void store_close(struct store *store);
+
+/* One round trip. */
+MUST_CHECK enum status store_ping(struct store *store, struct error *err);
+
+/* Applies what is missing of sql/migrations, each in its own transaction, under an advisory lock, as the schema's owner;
+ * makes the role cistern_app if it may and grants it its rights. Safe to interrupt and to repeat. */
+MUST_CHECK enum status store_migrate(const struct store_options *owner, int *ret_applied, struct error *err);
+
+DEFINE_CLEANUP(store, struct store *, store_close)
+
+#endif

@@ -1,0 +1,84 @@
+-- What nodes reported, a column of values for each batch. Times are microseconds since 1970.
+
+-- name: report_known_nodes
+SELECT node_id FROM node WHERE node_id = ANY ($1::text[]);
+
+-- A report merges per parameter; the version counts changes, so a redelivery counts nothing.
+-- name: report_params
+INSERT INTO node_param AS p (node_id, device, param, value, received_at)
+SELECT r.node_id, r.device, r.param, r.value::json, time_us(r.at)
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[]) AS r (node_id, device, param, value, at)
+ORDER BY r.node_id, r.device, r.param
+ON CONFLICT (node_id, device, param) DO UPDATE
+SET value = excluded.value, received_at = excluded.received_at,
+    version = p.version + (p.value::text IS DISTINCT FROM excluded.value::text)::integer;
+
+-- After a full report (params/local/init): what it did not name goes, if the node's configuration does not name it either
+-- (mqtt.md 4.2). Without a configuration nothing goes.
+-- name: report_params_sweep
+DELETE FROM node_param p USING unnest($1::text[], $2::bigint[]) AS r (node_id, at), node_config c
+WHERE p.node_id = r.node_id AND c.node_id = r.node_id AND p.received_at < time_us(r.at)
+AND NOT EXISTS (
+    SELECT FROM json_array_elements(CASE json_typeof(c.config->'devices') WHEN 'array' THEN c.config->'devices' ELSE '[]' END) d,
+                json_array_elements(CASE json_typeof(d->'params') WHEN 'array' THEN d->'params' ELSE '[]' END) q
+    WHERE d->>'name' = p.device AND q->>'name' = p.param)
+AND NOT EXISTS (
+    SELECT FROM json_array_elements(CASE json_typeof(c.config->'services') WHEN 'array' THEN c.config->'services' ELSE '[]' END) d,
+                json_array_elements(CASE json_typeof(d->'params') WHEN 'array' THEN d->'params' ELSE '[]' END) q
+    WHERE d->>'name' = p.device AND q->>'name' = p.param);
+
+-- name: report_config
+INSERT INTO node_config (node_id, config, node_name, node_type, model, fw_version, received_at)
+SELECT r.node_id, r.config::json, r.node_name, r.node_type, r.model, r.fw_version, time_us(r.at)
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])
+     AS r (node_id, config, node_name, node_type, model, fw_version, at)
+ORDER BY r.node_id
+ON CONFLICT (node_id) DO UPDATE
+SET config = excluded.config, node_name = excluded.node_name, node_type = excluded.node_type, model = excluded.model,
+    fw_version = excluded.fw_version, received_at = excluded.received_at;
+
+-- The broker (re)started: every session before its first is over.
+-- name: report_broker_started
+UPDATE node SET connected = false, presence_at = time_us($2::bigint) WHERE connected AND session_no < $1::bigint;
+
+-- The newest session wins; within one session the disconnect is the last word.
+-- name: report_presence
+UPDATE node n SET connected = r.connected, session_no = r.session_no, presence_at = time_us(r.at)
+FROM (SELECT DISTINCT ON (node_id) node_id, connected, session_no, at
+      FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::bigint[]) AS u (node_id, connected, session_no, at)
+      ORDER BY node_id, session_no DESC, connected) r
+WHERE n.node_id = r.node_id
+AND (r.session_no > n.session_no OR (r.session_no = n.session_no AND n.connected AND NOT r.connected));
+
+-- name: report_ota_fetch
+INSERT INTO ota_fetch (node_id, fw_version, network_id, received_at)
+SELECT r.node_id, r.fw_version, r.network_id, time_us(r.at)
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS r (node_id, fw_version, network_id, at)
+ORDER BY r.node_id
+ON CONFLICT (node_id) DO UPDATE
+SET fw_version = excluded.fw_version, network_id = excluded.network_id, received_at = excluded.received_at;
+
+-- The next three add rows, so each knows a redelivery: it may be one, and has the message id and digest of a row of the last week.
+-- name: report_ota_status
+INSERT INTO ota_status (node_id, ota_job_id, status, additional_info, node_ts, received_at, delivery_mid, digest)
+SELECT r.node_id, r.ota_job_id, r.status, r.additional_info, r.node_ts, time_us(r.at), r.mid, r.digest
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::boolean[])
+     AS r (node_id, ota_job_id, status, additional_info, node_ts, at, mid, digest, may_repeat)
+WHERE NOT (r.may_repeat AND EXISTS (SELECT FROM ota_status o WHERE o.node_id = r.node_id AND o.delivery_mid = r.mid
+                             AND o.digest = r.digest AND o.received_at > time_us(r.at) - interval '7 days'));
+
+-- name: report_alert
+INSERT INTO alert (node_id, kind, body, salvaged, received_at, delivery_mid, digest)
+SELECT r.node_id, r.kind, r.body::json, r.salvaged, time_us(r.at), r.mid, r.digest
+FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::bigint[], $7::bytea[], $8::boolean[])
+     AS r (node_id, kind, body, salvaged, at, mid, digest, may_repeat)
+WHERE NOT (r.may_repeat AND EXISTS (SELECT FROM alert a WHERE a.node_id = r.node_id AND a.delivery_mid = r.mid
+                             AND a.digest = r.digest AND a.received_at > time_us(r.at) - interval '7 days'));
+
+-- name: report_dead_letter
+INSERT INTO dead_letter (topic, reason, payload, payload_bytes, received_at, delivery_mid, digest)
+SELECT r.topic, r.reason, r.payload, r.payload_bytes, time_us(r.at), r.mid, r.digest
+FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::boolean[])
+     AS r (topic, reason, payload, payload_bytes, at, mid, digest, may_repeat)
+WHERE NOT (r.may_repeat AND EXISTS (SELECT FROM dead_letter l WHERE l.topic = r.topic AND l.delivery_mid = r.mid
+                             AND l.digest = r.digest AND l.received_at > time_us(r.at) - interval '7 days'));

@@ -1,0 +1,23 @@
+-- name: session_new
+WITH dead AS (
+	DELETE FROM session WHERE user_id = $1::uuid AND (ended_at IS NOT NULL OR expires_at <= now() OR session_id IN (
+		SELECT session_id FROM session WHERE user_id = $1::uuid AND ended_at IS NULL AND expires_at > now()
+		ORDER BY last_used_at DESC, session_id OFFSET $4::bigint))
+)
+INSERT INTO session (user_id, refresh_hash, expires_at)
+VALUES ($1::uuid, $2::bytea, now() + $3::bigint * interval '1 second') RETURNING session_id;
+
+-- name: session_access
+SELECT s.user_id, a.super_admin, n.role
+FROM session s JOIN account a USING (user_id)
+LEFT JOIN node_user n ON n.node_id = $2 AND n.user_id = s.user_id
+WHERE s.session_id = $1::uuid AND s.ended_at IS NULL AND s.expires_at > now();
+
+-- name: session_refresh
+UPDATE session s SET last_used_at = now() FROM account a
+WHERE s.refresh_hash = $1::bytea AND s.ended_at IS NULL AND s.expires_at > now() AND a.user_id = s.user_id
+RETURNING s.session_id, s.user_id, a.user_name;
+
+-- name: session_end
+UPDATE session SET ended_at = now()
+WHERE user_id = $1::uuid AND ($3::boolean OR session_id = $2::uuid) AND ended_at IS NULL;
