@@ -1,0 +1,28 @@
+/* broker/client.h - what both of the daemon's connections to the broker share: address, mutual TLS, names for results. */
+#ifndef CISTERN_BROKER_CLIENT_H
+#define CISTERN_BROKER_CLIENT_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/macros.h"
+
+struct mosquitto;
+
+struct broker_options {
+	const char *host;
+	int port;
+	const char *ca_file, *cert_file, *key_file; /* mutual TLS with a certificate of the service CA */
+	const char *client_id;			    /* begins with `cistern.`: no node can have it */
+};
+
+enum { BROKER_KEEPALIVE_S = 30 };
+
+/* A client that is set up but not connected; the caller owns it. UNAVAILABLE when the TLS files cannot be used. */
+MUST_CHECK enum status client_new(const struct broker_options *options, bool clean_session, void *context,
+				  struct mosquitto **ret_client, struct error *err);
+
+/* libmosquitto's result as a status; MOSQ_ERR_SUCCESS is OK. */
+MUST_CHECK enum status client_status(int result, const char *doing, struct error *err);
+
+#endif

@@ -1,0 +1,109 @@
+#include "ingest/topics.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "model/access.h"
+#include "model/topic.h"
+
+enum { SMALL = 4096, NODE_DOCUMENT = JSON_BYTES_MAX };
+
+static const struct topic_handler topic_handlers[] = {
+	/* suffix, grouped, whole, payload limit, handler */
+	{ "params/local", false, NULL, NODE_DOCUMENT, handle_params },
+	{ "params/local", true, NULL, NODE_DOCUMENT, handle_params },
+	{ "params/local/init", false, NULL, NODE_DOCUMENT, handle_params_init },
+	{ "config", false, NULL, NODE_DOCUMENT, handle_config },
+	{ "user/mapping", false, NULL, SMALL, handle_mapping },
+	{ "alert", false, NULL, SMALL, handle_alert },
+	{ "otafetch", false, NULL, SMALL, handle_ota_fetch },
+	{ "otastatus", false, NULL, SMALL, handle_ota_status },
+	{ "status", false, NULL, SMALL, handle_ota_status }, /* the textbook's name for it */
+	{ NULL, false, "cistern/presence/+", SMALL, handle_presence },
+	{ NULL, false, "cistern/broker", SMALL, handle_broker },
+};
+
+static bool is_handler_of(const struct topic_handler *handler, const struct access_row *row)
+{
+	return handler->suffix && handler->grouped == row->grouped &&
+	       topic_part_is(row->suffix, handler->suffix, strlen(handler->suffix));
+}
+
+static const struct topic_handler *find_whole(const char *topic, struct message *message)
+{
+	for (size_t i = 0; i < ARRAY_LEN(topic_handlers); i++) {
+		const char *filter = topic_handlers[i].whole;
+		if (!filter || !topic_filter_covers(filter, strlen(filter), topic, strlen(topic)))
+			continue;
+		const char *last = strrchr(topic, '/') + 1;
+		if (!node_id_valid(last, strlen(last)))
+			return NULL;
+		memcpy(message->node_id, last, strlen(last) + 1);
+		return &topic_handlers[i];
+	}
+	return NULL;
+}
+
+const struct topic_handler *topics_find(const char *topic, struct message *message)
+{
+	struct topic parsed;
+	struct topic_part group_id;
+	if (!topic_parse(topic, strlen(topic), &parsed) || !node_id_valid(parsed.node_id.at, parsed.node_id.len))
+		return find_whole(topic, message);
+	const struct access_row *row = access_row_find(&parsed, &group_id);
+	if (!row)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(topic_handlers); i++) {
+		if (!is_handler_of(&topic_handlers[i], row))
+			continue;
+		memcpy(message->node_id, parsed.node_id.at, parsed.node_id.len);
+		message->node_id[parsed.node_id.len] = '\0';
+		return &topic_handlers[i];
+	}
+	return NULL;
+}
+
+/* The basic-ingest rule of a handler's suffix, or NULL. */
+static const char *rule_of(const struct topic_handler *handler)
+{
+	const struct access_row *row;
+	for (size_t i = 0; (row = access_row_at(i)); i++) {
+		if (is_handler_of(handler, row))
+			return row->rule;
+	}
+	return NULL;
+}
+
+/* `node/+/params/local/+` also matches `params/local/init`: subscribing to both would deliver it twice, so a suffix that a
+ * grouped row covers has no plain filter of its own. */
+static bool is_covered(const struct topic_handler *handler)
+{
+	for (size_t i = 0; i < ARRAY_LEN(topic_handlers); i++) {
+		const struct topic_handler *other = &topic_handlers[i];
+		size_t len = other->grouped ? strlen(other->suffix) : 0;
+		if (other->grouped && !handler->grouped && strncmp(handler->suffix, other->suffix, len) == 0 &&
+		    handler->suffix[len] == '/' && !strchr(handler->suffix + len + 1, '/'))
+			return true;
+	}
+	return false;
+}
+
+size_t topics_filters(char ret_filters[TOPICS_FILTERS_MAX][TOPICS_FILTER_BYTES_MAX])
+{
+	size_t n = 0;
+	for (size_t i = 0; i < ARRAY_LEN(topic_handlers); i++) {
+		const struct topic_handler *handler = &topic_handlers[i];
+		if (!handler->suffix) {
+			(void)snprintf(ret_filters[n++], TOPICS_FILTER_BYTES_MAX, "%s", handler->whole);
+			continue;
+		}
+		if (!is_covered(handler))
+			(void)snprintf(ret_filters[n++], TOPICS_FILTER_BYTES_MAX, "node/+/%s%s", handler->suffix,
+				       handler->grouped ? "/+" : "");
+		const char *rule = rule_of(handler);
+		if (rule)
+			(void)snprintf(ret_filters[n++], TOPICS_FILTER_BYTES_MAX, "$aws/rules/%s/node/+/%s", rule,
+				       handler->suffix);
+	}
+	return n;
+}
