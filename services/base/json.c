@@ -18,7 +18,8 @@ static enum status check_value(struct check *check, const json_t *value, unsigne
 	if (!json_is_object(value) && !json_is_array(value))
 		return STATUS_OK;
 	if (depth >= check->limits->depth_max)
-		return error_set(check->err, STATUS_TOO_LARGE, "JSON is nested deeper than %u", check->limits->depth_max);
+		return error_set(check->err, STATUS_TOO_LARGE, "JSON is nested deeper than %u",
+				 check->limits->depth_max);
 	if (json_is_array(value)) {
 		for (size_t i = 0; i < json_array_size(value); i++) {
 			enum status st = check_value(check, json_array_get(value, i), depth + 1);

@@ -60,7 +60,7 @@ struct json_walk {
 
 struct json_member {
 	const char *key; /* unescaped; NULL in an array */
-	json_t *value;	 /* borrowed from the document */
+	json_t *value;   /* borrowed from the document */
 	struct json_slice text;
 };
 

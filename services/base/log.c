@@ -75,15 +75,9 @@ static void put_field(struct line *line, const struct log_field *field)
 	put_text(line, field->name);
 	put(line, '=');
 	switch (field->kind) {
-	case LOG_FIELD_TEXT:
-		put_escaped(line, field->text ? field->text : "-");
-		return;
-	case LOG_FIELD_SIGNED:
-		(void)snprintf(number, sizeof(number), "%lld", (long long)field->i64);
-		break;
-	case LOG_FIELD_UNSIGNED:
-		(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)field->u64);
-		break;
+	case LOG_FIELD_TEXT: put_escaped(line, field->text ? field->text : "-"); return;
+	case LOG_FIELD_SIGNED: (void)snprintf(number, sizeof(number), "%lld", (long long)field->i64); break;
+	case LOG_FIELD_UNSIGNED: (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)field->u64); break;
 	}
 	put_text(line, number);
 }

@@ -34,8 +34,8 @@ struct log_field {
 #define F_U64(key, value) ((struct log_field){ .name = (key), .kind = LOG_FIELD_UNSIGNED, .u64 = (uint64_t)(value) })
 
 #define log_error(event, ...) log_event_(LOG_ERROR, event, __VA_ARGS__)
-#define log_warn(event, ...) log_event_(LOG_WARN, event, __VA_ARGS__)
-#define log_info(event, ...) log_event_(LOG_INFO, event, __VA_ARGS__)
+#define log_warn(event, ...)  log_event_(LOG_WARN, event, __VA_ARGS__)
+#define log_info(event, ...)  log_event_(LOG_INFO, event, __VA_ARGS__)
 #define log_debug(event, ...) log_event_(LOG_DEBUG, event, __VA_ARGS__)
 #define log_event_(level, event, ...)                                                                                  \
 	log_write(level, event, (const struct log_field[]){ __VA_ARGS__ },                                             \

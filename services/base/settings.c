@@ -31,16 +31,16 @@ static enum status set_value(const struct setting *row, const char *value, void 
 	case SETTING_INTEGER: {
 		int64_t number = 0;
 		if (!parse_i64(value, row->min, row->max, &number))
-			return error_set(err, STATUS_INVALID, "%s: %s must be a number from %lld to %lld, not '%s'", where,
-					 row->name, (long long)row->min, (long long)row->max, value);
+			return error_set(err, STATUS_INVALID, "%s: %s must be a number from %lld to %lld, not '%s'",
+					 where, row->name, (long long)row->min, (long long)row->max, value);
 		memcpy(field, &number, sizeof(number));
 		return STATUS_OK;
 	}
 	case SETTING_BOOLEAN: {
 		bool flag = false;
 		if (!parse_bool(value, &flag))
-			return error_set(err, STATUS_INVALID, "%s: %s must be true or false, not '%s'", where, row->name,
-					 value);
+			return error_set(err, STATUS_INVALID, "%s: %s must be true or false, not '%s'", where,
+					 row->name, value);
 		memcpy(field, &flag, sizeof(flag));
 		return STATUS_OK;
 	}

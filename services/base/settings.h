@@ -26,10 +26,10 @@ enum setting_kind { SETTING_TEXT, SETTING_INTEGER, SETTING_BOOLEAN };
 struct setting {
 	const char *name;
 	enum setting_kind kind;
-	int64_t min, max;	   /* integers; for text: min 1 means required */
+	int64_t min, max;          /* integers; for text: min 1 means required */
 	const char *default_value; /* in the file's form; NULL for required text */
-	size_t offset;		   /* of a setting_text, int64_t or bool in the caller's struct */
-	const char *help;	   /* one line for --help and docs/operations */
+	size_t offset;             /* of a setting_text, int64_t or bool in the caller's struct */
+	const char *help;          /* one line for --help and docs/operations */
 };
 
 /* Defaults, then the file (path NULL: none), then the environment. */

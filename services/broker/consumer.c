@@ -12,11 +12,11 @@
 struct consumer {
 	struct consumer_options options;
 	struct mosquitto *client;
-	int connect_result;	/* of CONNACK; -1 before it */
+	int connect_result; /* of CONNACK; -1 before it */
 	int subscribe_mid;
 	bool subscribed, refused;
-	bool full;		/* take() said stop */
-	size_t n_taken;		/* since the opening */
+	bool full;      /* take() said stop */
+	size_t n_taken; /* since the opening */
 };
 
 static void on_connect(struct mosquitto *client, void *context, int result)
@@ -106,7 +106,8 @@ static enum status wait_connected(struct consumer *consumer, int64_t deadline_us
 			return st;
 	}
 	if (consumer->connect_result > 0)
-		return error_set(err, STATUS_UNAVAILABLE, "broker: %s", mosquitto_connack_string(consumer->connect_result));
+		return error_set(err, STATUS_UNAVAILABLE, "broker: %s",
+				 mosquitto_connack_string(consumer->connect_result));
 	return STATUS_OK;
 }
 
@@ -148,7 +149,8 @@ enum status consumer_open(const struct consumer_options *options, struct consume
 	mosquitto_subscribe_callback_set(consumer->client, on_subscribe);
 	mosquitto_message_callback_set(consumer->client, on_message);
 	int64_t deadline_us = clock_monotonic_us() + CONSUMER_CONNECT_TIMEOUT_MS * 1000;
-	int result = mosquitto_connect(consumer->client, options->broker.host, options->broker.port, BROKER_KEEPALIVE_S);
+	int result =
+		mosquitto_connect(consumer->client, options->broker.host, options->broker.port, BROKER_KEEPALIVE_S);
 	st = client_status(result, "connecting", err);
 	if (st == STATUS_OK)
 		st = wait_connected(consumer, deadline_us, err);

@@ -40,8 +40,9 @@ struct data_type {
 static bool is_of_type(const json_t *value, const char *data_type)
 {
 	static const struct data_type types[] = {
-		{ "int", JSON_INTEGER },   { "float", JSON_REAL },   { "float", JSON_INTEGER }, { "string", JSON_STRING },
-		{ "object", JSON_OBJECT }, { "array", JSON_ARRAY }, { "bool", JSON_TRUE },     { "bool", JSON_FALSE },
+		{ "int", JSON_INTEGER },   { "float", JSON_REAL },    { "float", JSON_INTEGER },
+		{ "string", JSON_STRING }, { "object", JSON_OBJECT }, { "array", JSON_ARRAY },
+		{ "bool", JSON_TRUE },     { "bool", JSON_FALSE },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
 		if (types[i].type == json_typeof(value) && strcmp(types[i].name, data_type) == 0)
@@ -54,7 +55,8 @@ static enum status check_bounds(const json_t *param, const json_t *value, const 
 {
 	const json_t *bounds = json_object_get(param, "bounds");
 	const json_t *min = json_object_get(bounds, "min"), *max = json_object_get(bounds, "max");
-	if (json_is_array(value) && json_is_integer(max) && (json_int_t)json_array_size(value) > json_integer_value(max))
+	if (json_is_array(value) && json_is_integer(max) &&
+	    (json_int_t)json_array_size(value) > json_integer_value(max))
 		return error_set(err, STATUS_INVALID, "%s: more than %lld elements", where,
 				 (long long)json_integer_value(max));
 	if (!json_is_number(value))

@@ -2,10 +2,12 @@
 
 #include <stddef.h>
 
-#define TEXT(field, required, otherwise, help)                                                                         \
+/* clang-format off */
+#define TEXT(field, required, otherwise, help) \
 	{ #field, SETTING_TEXT, required, 0, otherwise, offsetof(struct config, field), help }
-#define INTEGER(field, min, max, otherwise, help)                                                                      \
+#define INTEGER(field, min, max, otherwise, help) \
 	{ #field, SETTING_INTEGER, min, max, otherwise, offsetof(struct config, field), help }
+/* clang-format on */
 
 enum { OPTIONAL = 0, REQUIRED = 1 };
 
@@ -35,7 +37,8 @@ static const struct setting rows[] = {
 	TEXT(token_issuer, OPTIONAL, "cistern", "the tokens' issuer"),
 	INTEGER(access_token_lifetime_s, 1, 3600, "3600", "life of access and id tokens"),
 	INTEGER(session_lifetime_s, 60, 31536000, "7776000", "life of a session and its refresh token"),
-	INTEGER(sign_in_per_minute, 1, 100000, "30", "sign-in, sign-up and code attempts per minute, per source and per account"),
+	INTEGER(sign_in_per_minute, 1, 100000, "30",
+		"sign-in, sign-up and code attempts per minute, per source and per account"),
 	INTEGER(requests_per_second, 1, 1000000, "200", "signed-in requests per second, per account"),
 	TEXT(smtp_url, OPTIONAL, "", "smtp:// or smtps:// server for codes; none: codes are written to the log"),
 	TEXT(smtp_from, OPTIONAL, "cistern@localhost", "sender of mail"),

@@ -29,7 +29,8 @@ void batch_param(struct batch *batch, const struct message *message, const char 
 		 struct json_slice value);
 /* The last configuration and the last OTA question of a node win. The row's texts must live until batch_clear(). */
 void batch_config(struct batch *batch, const struct config_row *row);
-void batch_ota_fetch(struct batch *batch, const struct message *message, const char *fw_version, const char *network_id);
+void batch_ota_fetch(struct batch *batch, const struct message *message, const char *fw_version,
+		     const char *network_id);
 
 /* Hands what was held back to the report. */
 void batch_finish(struct batch *batch);

@@ -18,7 +18,7 @@ enum { IDLE_MS = 200, BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 2000, LETTERS_LOGGED
 struct held {
 	struct message message;
 	const struct topic_handler *handler; /* NULL: nobody's topic */
-	bool known;			     /* its node is registered, or it is not about a node */
+	bool known;                          /* its node is registered, or it is not about a node */
 };
 
 struct ingest {
@@ -119,8 +119,8 @@ static enum status find_known(struct ingest *ingest, struct error *err)
 			nodes.ids[n_distinct++] = nodes.ids[i];
 	}
 	nodes.n = n_distinct;
-	enum status st = nodes.n ? store_report_known(ingest->store, nodes.ids, nodes.n, mark_known, &nodes, err)
-				 : STATUS_OK;
+	enum status st =
+		nodes.n ? store_report_known(ingest->store, nodes.ids, nodes.n, mark_known, &nodes, err) : STATUS_OK;
 	for (size_t i = 0; st == STATUS_OK && i < ingest->n_held; i++) {
 		struct held *held = &ingest->held[i];
 		const char *id = held->message.node_id;

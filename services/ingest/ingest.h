@@ -23,7 +23,7 @@ struct ingest;
 struct ingest_options {
 	struct broker_options broker;
 	struct store_options store;
-	int batch_max;	   /* messages */
+	int batch_max;     /* messages */
 	int batch_wait_ms; /* for more messages, after the first */
 };
 

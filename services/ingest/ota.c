@@ -27,9 +27,10 @@ struct status_word {
 };
 
 static const struct status_word status_words[] = {
-	{ "in-progress", "in-progress" }, { "success", "success" }, { "failed", "failed" },
-	{ "fail", "failed" }, /* the textbook's word */
-	{ "delayed", "delayed" },	  { "rejected", "rejected" }, { "invalid", "invalid" },
+	{ "in-progress", "in-progress" }, { "success", "success" },
+	{ "failed", "failed" },           { "fail", "failed" }, /* the textbook's word */
+	{ "delayed", "delayed" },         { "rejected", "rejected" },
+	{ "invalid", "invalid" },
 };
 
 static enum status stored_status(const char *said, const char **ret_stored, struct error *err)
@@ -46,10 +47,9 @@ static enum status stored_status(const char *said, const char **ret_stored, stru
 enum status handle_ota_status(struct batch *batch, const struct message *message, struct error *err)
 {
 	CLEANUP(json) json_t *document = NULL;
-	struct ota_status_row row = { .node_id = message->node_id,
-				      .node_ts = -1,
-				      .at_us = message->received_at_us,
-				      .key = message->key };
+	struct ota_status_row row = {
+		.node_id = message->node_id, .node_ts = -1, .at_us = message->received_at_us, .key = message->key
+	};
 	const char *said = NULL;
 	enum status st = decode_object(message, &document, err);
 	if (st == STATUS_OK)

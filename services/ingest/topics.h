@@ -21,7 +21,7 @@ struct batch;
 
 struct message {
 	const char *topic;
-	struct json_slice payload; /* JSON or not; NUL behind its end */
+	struct json_slice payload;     /* JSON or not; NUL behind its end */
 	char node_id[NODE_ID_MAX + 1]; /* from the topic, the only place to believe */
 	int64_t received_at_us;
 	struct delivery_key key;
@@ -30,9 +30,10 @@ struct message {
 typedef enum status topic_handle(struct batch *batch, const struct message *message, struct error *err);
 
 struct topic_handler {
-	const char *suffix; /* behind node/<id>/; its basic-ingest form comes from model/access.h. NULL: `whole` is used */
-	bool grouped;	    /* with a group id behind the suffix */
-	const char *whole;  /* a topic filter outside the nodes' trees, which only the plugin publishes to */
+	const char
+		*suffix; /* behind node/<id>/; its basic-ingest form comes from model/access.h. NULL: `whole` is used */
+	bool grouped;    /* with a group id behind the suffix */
+	const char *whole; /* a topic filter outside the nodes' trees, which only the plugin publishes to */
 	size_t payload_max;
 	topic_handle *handle;
 };

@@ -32,7 +32,8 @@ static enum status state_from_text(const char *text, enum mapping_state *ret_sta
 enum status store_mapping_request(struct store *store, const struct mapping_request *request,
 				  enum mapping_state *ret_state, struct error *err)
 {
-	const struct arg args[] = { arg_text(request->request_id), arg_text(request->user_id), arg_text(request->node_id),
+	const struct arg args[] = { arg_text(request->request_id), arg_text(request->user_id),
+				    arg_text(request->node_id),
 				    arg_bytes(request->secret_hash, request->secret_hash_len),
 				    arg_i64(request->window_s) };
 	CLEANUP(pg_result) PGresult *rows = NULL;

@@ -28,24 +28,23 @@ static const char prepare_text[] =
 	" applied_at timestamptz NOT NULL DEFAULT now());";
 
 /* The daemon's role. Where the owner may not make roles, an administrator makes it once by hand. */
-static const char role_text[] =
-	"DO $$ BEGIN"
-	" IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'cistern_app') THEN"
-	"  CREATE ROLE cistern_app NOLOGIN;"
-	" END IF;"
-	" IF NOT pg_has_role(current_user, 'cistern_app', 'MEMBER') AND (SELECT rolcreaterole FROM pg_roles WHERE rolname = current_user) THEN"
-	"  EXECUTE format('GRANT cistern_app TO %I', current_user);"
-	" END IF;"
-	" END $$;";
+static const char role_text[] = "DO $$ BEGIN"
+				" IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'cistern_app') THEN"
+				"  CREATE ROLE cistern_app NOLOGIN;"
+				" END IF;"
+				" IF NOT pg_has_role(current_user, 'cistern_app', 'MEMBER') AND (SELECT rolcreaterole "
+				"FROM pg_roles WHERE rolname = current_user) THEN"
+				"  EXECUTE format('GRANT cistern_app TO %I', current_user);"
+				" END IF;"
+				" END $$;";
 
 /* Rows, never tables: the daemon runs without the right to change the schema. */
-static const char grant_text[] =
-	"REVOKE CREATE ON SCHEMA public FROM PUBLIC;"
-	"GRANT USAGE ON SCHEMA public TO cistern_app;"
-	"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO cistern_app;"
-	"REVOKE INSERT, UPDATE, DELETE ON schema_version FROM cistern_app;"
-	"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO cistern_app;"
-	"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO cistern_app;";
+static const char grant_text[] = "REVOKE CREATE ON SCHEMA public FROM PUBLIC;"
+				 "GRANT USAGE ON SCHEMA public TO cistern_app;"
+				 "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO cistern_app;"
+				 "REVOKE INSERT, UPDATE, DELETE ON schema_version FROM cistern_app;"
+				 "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO cistern_app;"
+				 "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO cistern_app;";
 
 static enum status current_version(PGconn *connection, int64_t *ret_version, struct error *err)
 {
@@ -61,7 +60,8 @@ static enum status apply(PGconn *connection, const struct migration *migration, 
 {
 	char record[160];
 	(void)snprintf(record, sizeof(record), "INSERT INTO schema_version (version, what) VALUES (%d, '%s')",
-		       migration->version, migration->what); /* both from a file's name, checked by sql/migrations.awk */
+		       migration->version,
+		       migration->what); /* both from a file's name, checked by sql/migrations.awk */
 	enum status st = connection_run(connection, "BEGIN", err);
 	if (st == STATUS_OK)
 		st = connection_run(connection, migration->text, err);

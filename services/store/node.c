@@ -149,8 +149,8 @@ enum status store_node_list_for_user(struct store *store, const struct node_list
 				     void *context, int64_t *ret_total, bool *ret_more, struct error *err)
 {
 	/* one row more than asked for tells whether another page follows */
-	const struct arg args[] = { arg_text(query->user_id), arg_text(query->node_id), arg_text(query->after),
-				    arg_i64(query->limit + 1), arg_bool(query->config), arg_bool(query->params) };
+	const struct arg args[] = { arg_text(query->user_id),  arg_text(query->node_id), arg_text(query->after),
+				    arg_i64(query->limit + 1), arg_bool(query->config),  arg_bool(query->params) };
 	CLEANUP(pg_result) PGresult *rows = NULL;
 	enum status st = store_query(store, QUERY_NODE_LIST_FOR_USER, args, ARRAY_LEN(args), &rows, err);
 	if (st != STATUS_OK)

@@ -29,7 +29,7 @@ struct node {
 
 /* A certificate of ours; texts are borrowed from the caller. */
 struct node_certificate {
-	const char *serial_hex;	 /* upper case */
+	const char *serial_hex;  /* upper case */
 	const char *certificate; /* PEM */
 	int64_t not_before_us, not_after_us;
 };

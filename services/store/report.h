@@ -26,7 +26,7 @@ struct report;
 enum { DIGEST_BYTES = 16 };
 struct delivery_key {
 	int mid;
-	bool may_repeat; /* it came soon after the session was taken up again */
+	bool may_repeat;                    /* it came soon after the session was taken up again */
 	unsigned char digest[DIGEST_BYTES]; /* of the payload */
 };
 

@@ -68,11 +68,12 @@ enum status connection_open(const struct store_options *options, PGconn **ret_co
 	}
 	char connect_timeout[12];
 	(void)snprintf(connect_timeout, sizeof(connect_timeout), "%d", STORE_CONNECT_TIMEOUT_S);
-	const char *const keys[] = { "dbname", "password", "application_name", "connect_timeout", "client_encoding",
-				     NULL };
+	const char *const keys[] = { "dbname",          "password",        "application_name",
+				     "connect_timeout", "client_encoding", NULL };
 	/* an empty password means "none" to libpq; expand_dbname lets the URL stand in dbname */
-	const char *const values[] = { options->url, password.len ? password.bytes : NULL, options->name, connect_timeout,
-				       "UTF8", NULL };
+	const char *const values[] = { options->url,  password.len ? password.bytes : NULL,
+				       options->name, connect_timeout,
+				       "UTF8",        NULL };
 	CLEANUP(pg_connection) PGconn *connection = PQconnectdbParams(keys, values, 1);
 	if (PQstatus(connection) != CONNECTION_OK)
 		return error_set(err, STATUS_UNAVAILABLE, "database: %s", PQerrorMessage(connection));
@@ -106,7 +107,8 @@ static enum status set_up_session(const struct store_options *options, PGconn *c
 
 static enum status check_schema(PGconn *connection, struct error *err)
 {
-	CLEANUP(pg_result) PGresult *result = PQexec(connection, "SELECT coalesce(max(version), 0) FROM schema_version");
+	CLEANUP(pg_result)
+	PGresult *result = PQexec(connection, "SELECT coalesce(max(version), 0) FROM schema_version");
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	if (sqlstate && strcmp(sqlstate, "42P01") == 0)
 		return error_set(err, STATUS_CONFLICT, "the database has no schema yet: run 'cistern migrate'");
@@ -114,7 +116,8 @@ static enum status check_schema(PGconn *connection, struct error *err)
 		return status_of_result(result, connection, err);
 	int64_t version = row_i64(result, 0, 0);
 	if (version < STORE_SCHEMA_VERSION)
-		return error_set(err, STATUS_CONFLICT, "the schema is at version %d, this program needs %d: run 'cistern migrate'",
+		return error_set(err, STATUS_CONFLICT,
+				 "the schema is at version %d, this program needs %d: run 'cistern migrate'",
 				 (int)version, STORE_SCHEMA_VERSION);
 	return STATUS_OK;
 }
@@ -257,8 +260,9 @@ enum status store_query(struct store *store, enum query query, const struct arg 
 		return st;
 	struct arg_lists lists;
 	spread(args, n_args, &lists);
-	CLEANUP(pg_result) PGresult *rows = PQexecPrepared(store->connection, statements[query].name, (int)n_args,
-							   lists.values, lists.lengths, lists.formats, 0);
+	CLEANUP(pg_result)
+	PGresult *rows = PQexecPrepared(store->connection, statements[query].name, (int)n_args, lists.values,
+					lists.lengths, lists.formats, 0);
 	ExecStatusType kind = PQresultStatus(rows);
 	if (kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK)
 		return after_failure(store, status_of_result(rows, store->connection, err));

@@ -23,10 +23,10 @@ enum {
 struct store;
 
 struct store_options {
-	const char *url;	   /* PostgreSQL connection URL or key=value text */
+	const char *url;           /* PostgreSQL connection URL or key=value text */
 	const char *password_file; /* NULL or "": none */
-	const char *role;	   /* SET ROLE after connecting; NULL or "": none */
-	const char *name;	   /* application_name, for the operator's pg_stat_activity */
+	const char *role;          /* SET ROLE after connecting; NULL or "": none */
+	const char *name;          /* application_name, for the operator's pg_stat_activity */
 	int statement_timeout_ms;  /* 0: none */
 };
 

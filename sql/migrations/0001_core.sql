@@ -18,6 +18,8 @@ CREATE TABLE account (
 	created_at    timestamptz NOT NULL DEFAULT now(),
 	CHECK (confirmed_at IS NULL OR password_hash IS NOT NULL)
 );
+-- sign-ups that nobody confirmed are forgotten after a day
+CREATE INDEX account_unconfirmed ON account (created_at) WHERE confirmed_at IS NULL;
 
 -- One live code for a purpose: a newer one replaces it. The password of a sign-up becomes valid with its own code only.
 CREATE TABLE account_code (

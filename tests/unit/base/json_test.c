@@ -140,7 +140,8 @@ static void a_document_is_at_most_128_kilobytes(void **state)
 static void a_walk_gives_every_member_in_the_bytes_that_came(void **state)
 {
 	(void)state;
-	const char *text = " { \"a\" : 21.0 , \"b\\u0062\":[1, 2.50,{\"}\":\"]\\\"\"}], \"c\":{ } ,\"d\":\"x\\\\\" ,\"e\":1E2}";
+	const char *text =
+		" { \"a\" : 21.0 , \"b\\u0062\":[1, 2.50,{\"}\":\"]\\\"\"}], \"c\":{ } ,\"d\":\"x\\\\\" ,\"e\":1E2}";
 	static const char *const keys[] = { "a", "bb", "c", "d", "e" };
 	static const char *const values[] = { "21.0", "[1, 2.50,{\"}\":\"]\\\"\"}]", "{ }", "\"x\\\\\"", "1E2" };
 	CLEANUP(json) json_t *document = NULL;

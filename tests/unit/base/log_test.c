@@ -36,8 +36,9 @@ static void a_value_from_outside_stays_one_field_of_one_line(void **state)
 	char text[4096];
 	capture(log_hostile, text, sizeof(text));
 	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
-	assert_non_null(strstr(text, " level=info event=test.event node=\"a\\x0alevel=error event=\\\"x\\\" \\x1b[31m\\xff\""
-				     " n=-5 u=7 none=-\n"));
+	assert_non_null(strstr(text,
+			       " level=info event=test.event node=\"a\\x0alevel=error event=\\\"x\\\" \\x1b[31m\\xff\""
+			       " n=-5 u=7 none=-\n"));
 	assert_memory_equal(text, "ts=20", 5);
 }
 

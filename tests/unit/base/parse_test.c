@@ -11,7 +11,9 @@
 static void only_whole_decimal_numbers_within_bounds_are_numbers(void **state)
 {
 	(void)state;
-	static const char *const refused[] = { "", " 1", "1 ", "+1", "0x1", "1.0", "1e3", "-", "--1", "9223372036854775808", "11", "-3" };
+	static const char *const refused[] = { "",    " 1",  "1 ", "+1",  "0x1",
+					       "1.0", "1e3", "-",  "--1", "9223372036854775808",
+					       "11",  "-3" };
 	int64_t value = 42;
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
 		if (parse_i64(refused[i], -2, 10, &value))

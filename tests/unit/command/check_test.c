@@ -13,13 +13,17 @@
 static const char config_text[] =
 	"{\"devices\":[{\"name\":\"Light\",\"params\":["
 	"{\"name\":\"Power\",\"data_type\":\"bool\",\"properties\":[\"read\",\"write\"]},"
-	"{\"name\":\"Level\",\"data_type\":\"int\",\"properties\":[\"read\",\"write\"],\"bounds\":{\"min\":0,\"max\":100,\"step\":1}},"
-	"{\"name\":\"Gain\",\"data_type\":\"float\",\"properties\":[\"read\",\"write\"],\"bounds\":{\"min\":-1.5,\"max\":1.5}},"
-	"{\"name\":\"Mode\",\"data_type\":\"string\",\"properties\":[\"read\",\"write\"],\"valid_strs\":[\"eco\",\"boost\"]},"
+	"{\"name\":\"Level\",\"data_type\":\"int\",\"properties\":[\"read\",\"write\"],\"bounds\":{\"min\":0,\"max\":"
+	"100,\"step\":1}},"
+	"{\"name\":\"Gain\",\"data_type\":\"float\",\"properties\":[\"read\",\"write\"],\"bounds\":{\"min\":-1.5,"
+	"\"max\":1.5}},"
+	"{\"name\":\"Mode\",\"data_type\":\"string\",\"properties\":[\"read\",\"write\"],\"valid_strs\":[\"eco\","
+	"\"boost\"]},"
 	"{\"name\":\"Steps\",\"data_type\":\"array\",\"properties\":[\"write\"],\"bounds\":{\"max\":2}},"
 	"{\"name\":\"Plan\",\"data_type\":\"object\",\"properties\":[\"write\"]},"
 	"{\"name\":\"Heat\",\"data_type\":\"float\",\"properties\":[\"read\"]}]}],"
-	"\"services\":[{\"name\":\"Time\",\"params\":[{\"name\":\"TZ\",\"data_type\":\"string\",\"properties\":[\"read\",\"write\"]}]}]}";
+	"\"services\":[{\"name\":\"Time\",\"params\":[{\"name\":\"TZ\",\"data_type\":\"string\",\"properties\":["
+	"\"read\",\"write\"]}]}]}";
 
 static json_t *parse(const char *text)
 {
@@ -92,10 +96,14 @@ static void everything_else_is_refused_with_a_reason(void **state)
 static void a_strange_configuration_allows_nothing(void **state)
 {
 	(void)state;
-	static const char *const configs[] = { "{}", "{\"devices\":5}", "{\"devices\":[5,null,{}]}",
-					       "{\"devices\":[{\"name\":\"Light\"}]}",
-					       "{\"devices\":[{\"name\":\"Light\",\"params\":{\"Power\":1}}]}",
-					       "{\"devices\":[{\"name\":\"Light\",\"params\":[{\"name\":\"Power\"}]}]}" };
+	static const char *const configs[] = {
+		"{}",
+		"{\"devices\":5}",
+		"{\"devices\":[5,null,{}]}",
+		"{\"devices\":[{\"name\":\"Light\"}]}",
+		"{\"devices\":[{\"name\":\"Light\",\"params\":{\"Power\":1}}]}",
+		"{\"devices\":[{\"name\":\"Light\",\"params\":[{\"name\":\"Power\"}]}]}"
+	};
 	for (size_t i = 0; i < ARRAY_LEN(configs); i++) {
 		CLEANUP(json) json_t *config = parse(configs[i]);
 		CLEANUP(json) json_t *payload = parse("{\"Light\":{\"Power\":true}}");

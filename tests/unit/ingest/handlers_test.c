@@ -54,7 +54,8 @@ void report_config(struct report *report, const struct config_row *row)
 
 void report_presence(struct report *report, const char *node_id, bool connected, int64_t session_no, int64_t at_us)
 {
-	buffer_printf(&report->rows, "presence %s %d %d @%lld\n", node_id, connected, (int)session_no, (long long)at_us);
+	buffer_printf(&report->rows, "presence %s %d %d @%lld\n", node_id, connected, (int)session_no,
+		      (long long)at_us);
 }
 
 void report_broker_started(struct report *report, int64_t session_no, int64_t at_us)
@@ -149,7 +150,8 @@ static void an_init_report_also_sweeps(void **state)
 static void a_bad_report_changes_nothing(void **state)
 {
 	(void)state;
-	expect_one("node/n1/params/local", "{\"L\":{\"P\":1},\"M\":2}", "refused: 'M' is not an object of parameters\n");
+	expect_one("node/n1/params/local", "{\"L\":{\"P\":1},\"M\":2}",
+		   "refused: 'M' is not an object of parameters\n");
 	expect_one("node/n1/params/local", "{\"L\":{\"P\":1}", "refused: not JSON\n");
 	expect_one("node/n1/params/local/init", "[1]", "refused: JSON is not an object\n");
 }
@@ -157,8 +159,10 @@ static void a_bad_report_changes_nothing(void **state)
 static void a_configuration_is_kept_verbatim(void **state)
 {
 	(void)state;
-	expect_one("node/n1/config", "{ \"info\":{\"name\":\"Lamp\",\"type\":\"T\",\"model\":\"m\",\"fw_version\":\"1\"},\"x\":1.0}",
-		   "config n1 Lamp T m 1 { \"info\":{\"name\":\"Lamp\",\"type\":\"T\",\"model\":\"m\",\"fw_version\":\"1\"},\"x\":1.0}\n");
+	expect_one("node/n1/config",
+		   "{ \"info\":{\"name\":\"Lamp\",\"type\":\"T\",\"model\":\"m\",\"fw_version\":\"1\"},\"x\":1.0}",
+		   "config n1 Lamp T m 1 { "
+		   "\"info\":{\"name\":\"Lamp\",\"type\":\"T\",\"model\":\"m\",\"fw_version\":\"1\"},\"x\":1.0}\n");
 	expect_one("$aws/rules/esp_node_config/node/n1/config", "{\"info\":{}}", "config n1 - - - - {\"info\":{}}\n");
 }
 
@@ -188,7 +192,8 @@ static void a_mapping_carries_only_the_hash_of_its_secret(void **state)
 	expect_one("node/n1/user/mapping", "{\"node_id\":\"n1\",\"user_id\":\"u1\",\"secret_key\":\"abc\"}",
 		   "mapping n1 u1 ba78 reset=0 factory=0\n");
 	expect_one("$aws/rules/esp_user_node_mapping/node/n1/user/mapping",
-		   "{\"user_id\":\"u1\",\"secret_key\":\"abc\",\"reset\":true}", "mapping n1 u1 ba78 reset=1 factory=0\n");
+		   "{\"user_id\":\"u1\",\"secret_key\":\"abc\",\"reset\":true}",
+		   "mapping n1 u1 ba78 reset=1 factory=0\n");
 	expect_one("node/n1/user/mapping", "{\"user_id\":\"u1\"}", "refused: secret_key is missing or not a string\n");
 	expect_one("node/n1/user/mapping", "{\"user_id\":\"u1\",\"secret_key\":\"\"}",
 		   "refused: secret_key must have 1 to 128 bytes\n");
@@ -209,7 +214,8 @@ static void the_factory_reset_report_is_the_dummy_user_with_reset(void **state)
 static void alerts_are_text_or_parameters(void **state)
 {
 	(void)state;
-	expect_one("node/n1/alert", "{\"esp.alert.str\":\"Water on the floor\"}", "alert n1 text \"Water on the floor\"\n");
+	expect_one("node/n1/alert", "{\"esp.alert.str\":\"Water on the floor\"}",
+		   "alert n1 text \"Water on the floor\"\n");
 	expect_one("$aws/rules/esp_node_alert/node/n1/alert", "{\"Door\":{\"Open\":true}}",
 		   "alert n1 params {\"Door\":{\"Open\":true}}\n");
 	expect_one("node/n1/alert", "{}", "refused: neither esp.alert.str nor {device: {param: value}}\n");
@@ -233,13 +239,15 @@ static void ota_messages_are_checked(void **state)
 	expect_one("$aws/rules/esp_node_otafetch/node/n1/otafetch", "{\"fw_version\":\"1\",\"network_id\":\"t\"}",
 		   "fetch n1 1 t @1\n");
 	expect_one("node/n1/otafetch", "{}", "refused: fw_version is missing or not a string\n");
-	const char *payload = "{\"ota_job_id\":\"j\",\"status\":\"in-progress\",\"additional_info\":\"40%\",\"ts\":1767225700}";
+	const char *payload =
+		"{\"ota_job_id\":\"j\",\"status\":\"in-progress\",\"additional_info\":\"40%\",\"ts\":1767225700}";
 	const char *row = "ota n1 j in-progress '40%' 1767225700\n";
 	expect_one("node/n1/otastatus", payload, row);
 	expect_one("node/n1/status", payload, row);
 	expect_one("$aws/rules/esp_node_otastatus/node/n1/otastatus", payload, row);
 	expect_one("node/n1/status", "{\"ota_job_id\":\"j\",\"status\":\"fail\"}", "ota n1 j failed '' -1\n");
-	expect_one("node/n1/otastatus", "{\"ota_job_id\":\"j\",\"status\":\"done\"}", "refused: unknown OTA status 'done'\n");
+	expect_one("node/n1/otastatus", "{\"ota_job_id\":\"j\",\"status\":\"done\"}",
+		   "refused: unknown OTA status 'done'\n");
 }
 
 static void presence_comes_from_the_plugin(void **state)
@@ -255,9 +263,14 @@ static void presence_comes_from_the_plugin(void **state)
 static void a_topic_without_a_handler_is_nobodys(void **state)
 {
 	(void)state;
-	static const char *const topics[] = { "node/n1/params/remote", "node/n1/other", "node/n1", "cistern/presence/a b",
-					      "cistern/presence", "$aws/rules/esp_set_params/node/n1/config",
-					      "node/n1/params/local/init/x", "" };
+	static const char *const topics[] = { "node/n1/params/remote",
+					      "node/n1/other",
+					      "node/n1",
+					      "cistern/presence/a b",
+					      "cistern/presence",
+					      "$aws/rules/esp_set_params/node/n1/config",
+					      "node/n1/params/local/init/x",
+					      "" };
 	for (size_t i = 0; i < ARRAY_LEN(topics); i++) {
 		struct message message;
 		if (topics_find(topics[i], &message))
@@ -269,13 +282,15 @@ static void every_row_is_subscribed_once_in_each_form(void **state)
 {
 	(void)state;
 	static const char *const expected[] = {
-		"node/+/params/local", "$aws/rules/esp_set_params/node/+/params/local", "node/+/params/local/+",
-		"$aws/rules/esp_init_params/node/+/params/local/init", "node/+/config",
-		"$aws/rules/esp_node_config/node/+/config", "node/+/user/mapping",
-		"$aws/rules/esp_user_node_mapping/node/+/user/mapping", "node/+/alert",
-		"$aws/rules/esp_node_alert/node/+/alert", "node/+/otafetch",
-		"$aws/rules/esp_node_otafetch/node/+/otafetch", "node/+/otastatus",
-		"$aws/rules/esp_node_otastatus/node/+/otastatus", "node/+/status", "cistern/presence/+", "cistern/broker",
+		"node/+/params/local",   "$aws/rules/esp_set_params/node/+/params/local",
+		"node/+/params/local/+", "$aws/rules/esp_init_params/node/+/params/local/init",
+		"node/+/config",         "$aws/rules/esp_node_config/node/+/config",
+		"node/+/user/mapping",   "$aws/rules/esp_user_node_mapping/node/+/user/mapping",
+		"node/+/alert",          "$aws/rules/esp_node_alert/node/+/alert",
+		"node/+/otafetch",       "$aws/rules/esp_node_otafetch/node/+/otafetch",
+		"node/+/otastatus",      "$aws/rules/esp_node_otastatus/node/+/otastatus",
+		"node/+/status",         "cistern/presence/+",
+		"cistern/broker",
 	};
 	char filters[TOPICS_FILTERS_MAX][TOPICS_FILTER_BYTES_MAX];
 	assert_int_equal(topics_filters(filters), ARRAY_LEN(expected));

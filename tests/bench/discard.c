@@ -1,0 +1,63 @@
+/* discard - the baseline of durable ingest: a durable QoS 1 session that acknowledges every message at once and keeps nothing.
+ *
+ *   discard HOST PORT CA CERT KEY
+ *
+ * Prints `ready` when subscribed, then one line `done COUNT` when a message on node/+/alert arrives: the load's last. */
+#include <mosquitto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+
+struct discard {
+	struct mosquitto *client;
+	unsigned long n_messages;
+};
+
+static void on_connect(struct mosquitto *client, void *context, int result)
+{
+	(void)context;
+	char plain[] = "node/+/params/local", alias[] = "$aws/rules/+/node/+/params/local", end[] = "node/+/alert";
+	char *filters[] = { plain, alias, end };
+	if (result != 0 || mosquitto_subscribe_multiple(client, NULL, ARRAY_LEN(filters), filters, 1, 0, NULL) != 0)
+		exit(EXIT_FAILURE);
+}
+
+static void on_subscribe(struct mosquitto *client, void *context, int mid, int n_granted, const int *granted)
+{
+	(void)client, (void)context, (void)mid, (void)n_granted, (void)granted;
+	(void)puts("ready");
+	(void)fflush(stdout);
+}
+
+static void on_message(struct mosquitto *client, void *context, const struct mosquitto_message *message)
+{
+	struct discard *discard = context;
+	discard->n_messages++;
+	if (strstr(message->topic, "/alert")) {
+		(void)printf("done %lu\n", discard->n_messages);
+		(void)fflush(stdout);
+		(void)mosquitto_disconnect(client);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 6) {
+		(void)fprintf(stderr, "usage: discard HOST PORT CA CERT KEY\n");
+		return 2;
+	}
+	struct discard discard = { .n_messages = 0 };
+	(void)mosquitto_lib_init();
+	struct mosquitto *client = mosquitto_new("cistern.ingest", false, &discard);
+	mosquitto_connect_callback_set(client, on_connect);
+	mosquitto_subscribe_callback_set(client, on_subscribe);
+	mosquitto_message_callback_set(client, on_message);
+	if (mosquitto_tls_set(client, argv[3], NULL, argv[4], argv[5], NULL) != MOSQ_ERR_SUCCESS ||
+	    mosquitto_connect(client, argv[1], atoi(argv[2]), 60) != MOSQ_ERR_SUCCESS ||
+	    mosquitto_loop_forever(client, -1, 1) != MOSQ_ERR_SUCCESS)
+		return EXIT_FAILURE;
+	mosquitto_destroy(client);
+	return EXIT_SUCCESS;
+}
