@@ -1,0 +1,61 @@
+/* api/api.h - the REST API over HTTP on loopback and over HTTPS.
+ *
+ * Thread:  api_start() and api_stop() from main, after signals are blocked or SIGPIPE is ignored. It starts, for each of the two
+ *          listeners, `threads` workers; API_HASH_THREADS that hash passwords and API_COMMAND_THREADS that wait for the broker
+ *          (api/lane.h); and one that ends connections past their deadline. Each that needs it has its own struct store.
+ * Memory:  api_start() makes it, api_stop() ends it (NULL is fine). The options and what they point to must outlive it.
+ * Errors:  INVALID a bad address, port, certificate or key. UNAVAILABLE the port is taken.
+ *
+ * The database need not be there at the start: requests are answered 503 until it is.
+ * Stopping: no new connection, up to API_STOP_MS for requests in hand, then the rest is cut.
+ */
+#ifndef CISTERN_API_API_H
+#define CISTERN_API_API_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "account/account.h"
+#include "base/error.h"
+#include "base/macros.h"
+#include "store/store.h"
+
+enum { API_HASH_THREADS = 2, API_COMMAND_THREADS = 4, API_STOP_MS = 5000, API_PROBES_MAX = 4 };
+
+struct api;
+struct publisher;
+
+/* A part that readiness depends on, beside the database. Asked from worker threads. */
+struct api_probe {
+	const char *name; /* a member of the answer: `broker`, `ingest`; NULL ends the list */
+	bool (*is_ready)(void *context);
+	void *context;
+};
+
+struct api_options {
+	struct store_options store;	/* for each worker's connection */
+	const struct account *account;
+	struct publisher *publisher;	/* for commands to nodes */
+	struct api_probe probes[API_PROBES_MAX];
+
+	const char *bind;		/* numeric address of the plain listener */
+	int port;			/* 0: no plain listener */
+	const char *tls_bind;
+	int tls_port;			/* 0: no TLS listener */
+	const char *tls_cert_file, *tls_key_file; /* PEM */
+	const char *cors_origin;	/* the one origin of browsers; NULL or "": none */
+	int threads;			/* workers of each listener */
+	int connections_max;		/* of each listener */
+	int connections_per_address_max;
+
+	const char *mqtt_host, *mqtt_cred_host; /* told to clients; an empty second is the first */
+	int sign_in_per_minute;		/* sign-in, sign-up and code attempts, per source and per account */
+	int requests_per_second;	/* signed-in requests, per account */
+	int mapping_window_s;
+};
+
+MUST_CHECK enum status api_start(const struct api_options *options, struct api **ret_api, struct error *err);
+void api_stop(struct api *api);
+
+#endif

@@ -1,0 +1,229 @@
+#include "api/dispatch.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "api/limiter.h"
+#include "api/routes.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "model/node_id.h"
+
+enum { RETRY_AFTER_S = 1 }; /* told with 503: a queue was full or a part is coming back */
+
+static const struct limiter_rate probe_rate = { .n = 50, .period_us = 1000000 };
+
+/* --- the end of every request --- */
+
+static enum log_level level_of(enum status status)
+{
+	if (status == STATUS_INTERNAL)
+		return LOG_ERROR;
+	return status == STATUS_UNAVAILABLE || status == STATUS_TIMEOUT ? LOG_WARN : LOG_INFO;
+}
+
+/* The route's pattern and never the path, no query, no body: a line holds nothing that a client chose freely. */
+static void log_request(const struct request *request, enum status status, const struct error *err)
+{
+	const struct log_field fields[] = {
+		F_STR("method", request->route ? request->method_name : "-"),
+		F_STR("route", request->route ? request->route->path : "-"),
+		F_I64("status", request->reply.http),
+		F_STR("request", request->id),
+		F_I64("micros", clock_monotonic_us() - request->began_at_us),
+		F_STR("reason", err->text),
+	};
+	log_write(level_of(status), "api.request", fields, ARRAY_LEN(fields) - (status == STATUS_OK));
+}
+
+static enum dispatch_next finish(struct request *request, enum status status, const struct error *err)
+{
+	struct reply *reply = &request->reply;
+	if (status == STATUS_OK && reply->http == 0)
+		reply->http = http_of_status(STATUS_OK);
+	if (status != STATUS_OK)
+		reply_put_failure(reply, status);
+	if ((status == STATUS_UNAVAILABLE || status == STATUS_LIMIT) && reply->retry_after_s == 0)
+		reply->retry_after_s = RETRY_AFTER_S;
+	log_request(request, status, err);
+	return DISPATCH_REPLY;
+}
+
+void dispatch_refuse(struct request *request, enum status status, const char *reason)
+{
+	struct error err;
+	(void)error_set(&err, status, "%s", reason); /* the status is known */
+	(void)finish(request, status, &err);	     /* the caller knows that the reply follows */
+}
+
+/* --- before the body --- */
+
+static enum status read_target(struct request *request, struct error *err)
+{
+	if (request->framing_bad) {
+		request->reply.closes = true;
+		return error_set(err, STATUS_INVALID, "ambiguous framing");
+	}
+	if (!request->uri)
+		return error_set(err, STATUS_INVALID, "request target is too long");
+	size_t path_len = strcspn(request->uri, "?");
+	enum status st = path_read(request->uri, path_len, request->path, err);
+	if (st != STATUS_OK)
+		return error_set(err, STATUS_INVALID, "bad path");
+	const char *query = request->uri + path_len + (request->uri[path_len] == '?');
+	return params_query_read(query, strlen(query), request->arena, &request->query, err);
+}
+
+static bool origin_is_allowed(const struct request *request)
+{
+	const char *allowed = request->options->cors_origin;
+	return allowed && *allowed && request->origin && strcmp(request->origin, allowed) == 0;
+}
+
+/* The browser's question before a call from the one allowed origin (Fetch standard, CORS preflight). */
+static bool is_preflight(const struct request *request, unsigned methods)
+{
+	return methods != 0 && strcmp(request->method_name, "OPTIONS") == 0 && origin_is_allowed(request);
+}
+
+static enum status find_route(struct request *request, struct error *err)
+{
+	unsigned methods = 0;
+	request->reply.allows_origin = origin_is_allowed(request);
+	request->route = route_find(request->path, request->method, &methods);
+	if (request->route)
+		return STATUS_OK;
+	if (methods == 0)
+		return reply_fail(&request->reply, FAILURE_PATH, err);
+	request->reply.allow = route_methods_text(methods, request->arena);
+	if (is_preflight(request, methods)) {
+		request->reply.methods = request->reply.allow;
+		request->reply.http = 204;
+		return STATUS_OK;
+	}
+	request->reply.http = 405;
+	return reply_fail(&request->reply, FAILURE_METHOD, err);
+}
+
+static enum status check_source_rate(struct request *request, struct error *err)
+{
+	struct limiter_rate rate = probe_rate;
+	enum limiter_kind kind = LIMITER_SOURCE_PROBE;
+	if (request->route->rate == RATE_SIGN_IN) {
+		rate = (struct limiter_rate){ request->options->sign_in_per_minute, 60000000 };
+		kind = LIMITER_SOURCE_SIGN_IN;
+	} else if (request->route->rate != RATE_PROBE) {
+		return STATUS_OK;
+	}
+	if (limiter_take(request->limiter, kind, request->source, sizeof(request->source), rate,
+			 &request->reply.retry_after_s))
+		return STATUS_OK;
+	return error_set(err, STATUS_LIMIT, "too many requests from this source");
+}
+
+/* The bare token; an optional `Bearer ` is tolerated (rest.md 1.2). */
+static const char *bare_token(const char *authorization)
+{
+	static const char bearer[] = "Bearer ";
+	if (strncasecmp(authorization, bearer, sizeof(bearer) - 1) == 0)
+		authorization += sizeof(bearer) - 1;
+	return authorization;
+}
+
+static enum status check_token(struct request *request, struct error *err)
+{
+	if (request->route->who == WHO_ANYONE)
+		return STATUS_OK;
+	if (!request->authorization)
+		return error_set(err, STATUS_UNAUTHENTICATED, "no Authorization header");
+	const char *token = bare_token(request->authorization);
+	enum status st = account_check_token(request->options->account, token, strlen(token), &request->claims, err);
+	if (st != STATUS_OK || request->route->rate != RATE_USER)
+		return st;
+	struct limiter_rate rate = { request->options->requests_per_second, 1000000 };
+	if (limiter_take(request->limiter, LIMITER_ACCOUNT_REQUEST, request->claims.user_id, UUID_BYTES, rate,
+			 &request->reply.retry_after_s))
+		return STATUS_OK;
+	return error_set(err, STATUS_LIMIT, "too many requests of this account");
+}
+
+static enum status begin(struct request *request, struct error *err)
+{
+	enum status st = read_target(request, err);
+	if (st == STATUS_OK)
+		st = find_route(request, err);
+	if (st != STATUS_OK || !request->route)
+		return st;
+	if (request->declared_len > request->route->body_max)
+		return error_set(err, STATUS_TOO_LARGE, "body is longer than %zu bytes", request->route->body_max);
+	st = check_source_rate(request, err);
+	return st == STATUS_OK ? check_token(request, err) : st;
+}
+
+enum dispatch_next dispatch_begin(struct request *request)
+{
+	struct error err = { .status = STATUS_OK };
+	request->began_at_us = clock_monotonic_us();
+	enum status st = begin(request, &err);
+	if (st == STATUS_OK && request->route)
+		return DISPATCH_BODY;
+	return finish(request, st, &err);
+}
+
+/* --- with the body --- */
+
+static enum status check_session(struct request *request, struct error *err)
+{
+	enum status st = store_session_access(request->store, request->claims.session_id, request->node_id,
+					      &request->caller, err);
+	if (st == STATUS_NOT_FOUND || (st == STATUS_OK && strcmp(request->caller.user_id, request->claims.user_id) != 0))
+		return error_set(err, STATUS_UNAUTHENTICATED, "the session has ended");
+	return st;
+}
+
+/* One query tells who is asking and what the node is to them. An id that could not exist is answered like a stranger's. */
+static enum status check_who(struct request *request, struct error *err)
+{
+	enum route_rate rate = request->route->rate;
+	if (!request->store && (rate == RATE_SIGN_IN || rate == RATE_USER))
+		return error_set(err, STATUS_UNAVAILABLE, "database is away");
+	if (request->route->who == WHO_ANYONE)
+		return STATUS_OK;
+	if (request->route->who != WHO_NODE_USER)
+		return check_session(request, err);
+	struct error why = { .status = STATUS_OK };
+	const char *node_id = NULL;
+	enum status named = params_query_either(&request->query, "node_id", "nodeid", &node_id, &why);
+	request->node_id = node_id && node_id_valid(node_id, strlen(node_id)) ? node_id : NULL;
+	enum status st = check_session(request, err);
+	if (st != STATUS_OK)
+		return st;
+	if (named != STATUS_OK) {
+		*err = why;
+		return named;
+	}
+	if (!node_id)
+		return reply_fail(&request->reply, FAILURE_NODE_MISSING, err);
+	if (request->caller.role[0] == '\0')
+		return reply_fail(&request->reply, FAILURE_NODE, err);
+	return STATUS_OK;
+}
+
+enum dispatch_next dispatch_run(struct request *request)
+{
+	struct error err = { .status = STATUS_OK };
+	enum status st = check_who(request, &err);
+	if (st == STATUS_OK)
+		st = request->route->handler(request, &err);
+	if (st == STATUS_OK && request->goes_on)
+		return DISPATCH_LANE;
+	return finish(request, st, &err);
+}
+
+void dispatch_slow(struct request *request)
+{
+	struct error err = { .status = STATUS_OK };
+	enum status st = request->store ? request->route->slow(request, &err) :
+					  error_set(&err, STATUS_UNAVAILABLE, "database is away");
+	(void)finish(request, st, &err); /* always the reply */
+}

@@ -1,0 +1,29 @@
+/* api/dispatch.h - what every request goes through, whatever its route.
+ *
+ *   dispatch_begin()   headers are in: path, query, route, declared size, source's rate, token. No database.
+ *   dispatch_run()     body is in: session, object check, handler
+ *   dispatch_slow()    the handler's slow half, in its lane
+ *
+ * Each ends with the reply written and the one log line of the request, unless it says that another step follows.
+ *
+ * Thread:  as the request. Memory: as the request.
+ */
+#ifndef CISTERN_API_DISPATCH_H
+#define CISTERN_API_DISPATCH_H
+
+#include "api/request.h"
+
+enum dispatch_next {
+	DISPATCH_BODY,	 /* read the body, then dispatch_run() */
+	DISPATCH_LANE,	 /* dispatch_slow() in route->lane */
+	DISPATCH_REPLY,	 /* the reply is written */
+};
+
+enum dispatch_next dispatch_begin(struct request *request);
+enum dispatch_next dispatch_run(struct request *request);
+void dispatch_slow(struct request *request);
+
+/* Ends a request that found no place (UNAVAILABLE) or grew too large (TOO_LARGE) outside these steps. */
+void dispatch_refuse(struct request *request, enum status status, const char *reason);
+
+#endif

@@ -1,0 +1,39 @@
+/* api/handlers.h - what the route table names. Each handler has its subject in <subject>_handlers.c.
+ *
+ * A handler runs after the dispatcher has let the request pass: limits held, caller known, node the caller's if the row
+ * says so, request->store there. It writes reply.body and returns OK, or notes a failure (reply_fail) and returns its status.
+ */
+#ifndef CISTERN_API_HANDLERS_H
+#define CISTERN_API_HANDLERS_H
+
+#include "api/request.h"
+
+/* root_handlers.c */
+enum status root_versions(struct request *request, struct error *err);
+enum status root_mqtt_host(struct request *request, struct error *err);
+enum status root_alive(struct request *request, struct error *err);
+enum status root_ready(struct request *request, struct error *err);
+
+/* user_handlers.c */
+enum status user_sign_up_or_confirm(struct request *request, struct error *err);
+enum status user_sign_up_slow(struct request *request, struct error *err);
+enum status user_login(struct request *request, struct error *err);
+enum status user_login_slow(struct request *request, struct error *err);
+enum status user_logout(struct request *request, struct error *err);
+enum status user_get(struct request *request, struct error *err);
+
+/* node_handlers.c */
+enum status nodes_list(struct request *request, struct error *err);
+enum status node_config(struct request *request, struct error *err);
+enum status node_status(struct request *request, struct error *err);
+enum status node_params(struct request *request, struct error *err);
+
+/* params_handlers.c */
+enum status params_put(struct request *request, struct error *err);
+enum status params_put_slow(struct request *request, struct error *err);
+
+/* mapping_handlers.c */
+enum status mapping_put(struct request *request, struct error *err);
+enum status mapping_get(struct request *request, struct error *err);
+
+#endif

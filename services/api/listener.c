@@ -1,0 +1,186 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "api/server.h"
+#include "base/log.h"
+
+enum { PEM_BYTES_MAX = 65536, OPTIONS_MAX = 20 };
+
+/* TLS 1.2 and 1.3, forward secrecy and AEAD only (threats.md section 2). */
+static const char tls_priorities[] = "NONE:+VERS-TLS1.3:+VERS-TLS1.2:+ECDHE-ECDSA:+ECDHE-RSA"
+				     ":+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-GCM:+AEAD"
+				     ":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
+				     ":+SIGN-ALL:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:-SIGN-DSA-SHA1"
+				     ":+COMP-NULL:+CTYPE-X509:%SERVER_PRECEDENCE";
+
+/* A PEM file's text, wiped when freed: it may be a key. */
+struct pem {
+	char *text;
+	size_t len;
+};
+
+static void cleanup_pem(struct pem *pem)
+{
+	if (pem->text)
+		explicit_bzero(pem->text, pem->len);
+	free(pem->text);
+}
+
+static void cleanup_fd(const int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd); /* was only read */
+}
+
+static enum status read_pem(const char *path, struct pem *ret_pem, struct error *err)
+{
+	if (!path || !*path)
+		return error_set(err, STATUS_INVALID, "HTTPS needs api_tls_cert_file and api_tls_key_file");
+	CLEANUP(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(err, STATUS_INVALID, "%s: %s", path, strerror(errno));
+	CLEANUP(pem) struct pem pem = { .text = malloc(PEM_BYTES_MAX + 1) };
+	if (!pem.text)
+		abort();
+	for (;;) {
+		ssize_t n = read(fd, pem.text + pem.len, PEM_BYTES_MAX - pem.len);
+		if (n < 0)
+			return error_set(err, STATUS_INVALID, "%s: %s", path, strerror(errno));
+		if (n == 0)
+			break;
+		pem.len += (size_t)n;
+	}
+	if (pem.len == PEM_BYTES_MAX)
+		return error_set(err, STATUS_INVALID, "%s: longer than %d bytes", path, PEM_BYTES_MAX);
+	pem.text[pem.len] = '\0';
+	ret_pem->len = pem.len;
+	ret_pem->text = STEAL(pem.text);
+	return STATUS_OK;
+}
+
+static enum status read_address(const struct listener_options *options, struct sockaddr_storage *ret_address,
+				struct error *err)
+{
+	char port[8];
+	(void)snprintf(port, sizeof(port), "%d", options->port);
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+					.ai_socktype = SOCK_STREAM };
+	struct addrinfo *found = NULL;
+	int result = getaddrinfo(options->bind, port, &hints, &found);
+	if (result != 0)
+		return error_set(err, STATUS_INVALID, "%s port %d: %s", options->bind, options->port,
+				 gai_strerror(result));
+	memset(ret_address, 0, sizeof(*ret_address));
+	memcpy(ret_address, found->ai_addr, found->ai_addrlen);
+	freeaddrinfo(found);
+	return STATUS_OK;
+}
+
+/* What libmicrohttpd has to say is mostly about clients: at debug. */
+static void log_mhd(void *context, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+
+static void log_mhd(void *context, const char *format, va_list args)
+{
+	(void)context;
+	char text[256];
+	(void)vsnprintf(text, sizeof(text), format, args);
+	log_debug("api.http", F_STR("text", text));
+}
+
+struct option_list {
+	struct MHD_OptionItem items[OPTIONS_MAX];
+	size_t n;
+};
+
+static void put_option(struct option_list *list, enum MHD_OPTION option, intptr_t value, const void *pointer)
+{
+	if (list->n == OPTIONS_MAX)
+		abort();
+	void *writable = (void *)(uintptr_t)pointer; /* libmicrohttpd's struct has no const; it only reads */
+	list->items[list->n++] = (struct MHD_OptionItem){ option, value, writable };
+}
+
+static unsigned flags_of(const struct listener_options *options, const struct sockaddr_storage *address)
+{
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	if (options->cert_file)
+		flags |= MHD_USE_TLS;
+	if (address->ss_family == AF_INET6)
+		flags |= strcmp(options->bind, "::") == 0 ? MHD_USE_DUAL_STACK : MHD_USE_IPv6;
+	return flags;
+}
+
+static enum status start_daemon(struct api *api, const struct listener_options *options, const struct pem *cert,
+				const struct pem *key, struct MHD_Daemon **ret_daemon, struct error *err)
+{
+	struct sockaddr_storage address;
+	enum status st = read_address(options, &address, err);
+	if (st != STATUS_OK)
+		return st;
+	struct option_list list = { .n = 0 };
+	put_option(&list, MHD_OPTION_SOCK_ADDR, 0, &address);
+	put_option(&list, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S, NULL);
+	put_option(&list, MHD_OPTION_CONNECTION_LIMIT, api->options.connections_max, NULL);
+	put_option(&list, MHD_OPTION_PER_IP_CONNECTION_LIMIT, api->options.connections_per_address_max, NULL);
+	put_option(&list, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, NULL);
+	put_option(&list, MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL);
+	put_option(&list, MHD_OPTION_LISTEN_BACKLOG_SIZE, 511, NULL);
+	put_option(&list, MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)exchange_on_uri, api);
+	put_option(&list, MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_on_completed, api);
+	put_option(&list, MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)exchange_on_connection, api);
+	if (api->options.threads > 1)
+		put_option(&list, MHD_OPTION_THREAD_POOL_SIZE, api->options.threads, NULL);
+	if (options->cert_file) {
+		put_option(&list, MHD_OPTION_HTTPS_MEM_CERT, 0, cert->text);
+		put_option(&list, MHD_OPTION_HTTPS_MEM_KEY, 0, key->text);
+		put_option(&list, MHD_OPTION_HTTPS_PRIORITIES, 0, tls_priorities);
+	}
+	put_option(&list, MHD_OPTION_END, 0, NULL);
+	errno = 0;
+	*ret_daemon = MHD_start_daemon(flags_of(options, &address), (uint16_t)options->port, NULL, NULL,
+				       exchange_on_access, api, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
+				       MHD_OPTION_ARRAY, list.items, MHD_OPTION_END);
+	if (!*ret_daemon)
+		return error_set(err, STATUS_UNAVAILABLE, "cannot serve on %s port %d: %s", options->bind, options->port,
+				 errno ? strerror(errno) : "see the log at debug");
+	return STATUS_OK;
+}
+
+enum status listener_start(struct api *api, const struct listener_options *options, struct listener *ret_listener,
+			   struct error *err)
+{
+	CLEANUP(pem) struct pem cert = { .text = NULL };
+	CLEANUP(pem) struct pem key = { .text = NULL };
+	enum status st = STATUS_OK;
+	if (options->cert_file)
+		st = read_pem(options->cert_file, &cert, err);
+	if (st == STATUS_OK && options->cert_file)
+		st = read_pem(options->key_file, &key, err);
+	if (st != STATUS_OK)
+		return st;
+	return start_daemon(api, options, &cert, &key, &ret_listener->daemon, err);
+}
+
+void listener_quiesce(struct listener *listener)
+{
+	if (!listener->daemon)
+		return;
+	MHD_socket fd = MHD_quiesce_daemon(listener->daemon);
+	if (fd != MHD_INVALID_SOCKET)
+		(void)close(fd); /* nothing was written to a listening socket */
+}
+
+void listener_stop(struct listener *listener)
+{
+	if (listener->daemon)
+		MHD_stop_daemon(listener->daemon);
+	listener->daemon = NULL;
+}

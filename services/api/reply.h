@@ -1,0 +1,76 @@
+/* api/reply.h - answers: the one table from status to HTTP code, and the failures that clients know by number (rest.md 1.3).
+ *
+ *   {"status":"success","description":"..."}
+ *   {"status":"failure","error_code":105001,"description":"..."}
+ *
+ * A reason meant for people inside stays in struct error and goes to the log; the outside gets the texts of these tables.
+ *
+ * Thread: as the request. Memory: bodies are written into the request's buffer. No errors.
+ */
+#ifndef CISTERN_API_REPLY_H
+#define CISTERN_API_REPLY_H
+
+#include <stdbool.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/macros.h"
+
+enum failure {
+	FAILURE_BODY,
+	FAILURE_USER_NAME_MISSING,
+	FAILURE_USER_NAME,
+	FAILURE_CREDENTIAL_MISSING,
+	FAILURE_PASSWORD_POLICY,
+	FAILURE_LOGIN,
+	FAILURE_CODE,
+	FAILURE_UNCONFIRMED,
+	FAILURE_REFRESH_TOKEN,
+	FAILURE_LOGOUT_ALL,
+	FAILURE_REQUEST,
+	FAILURE_PATH,
+	FAILURE_METHOD,
+	FAILURE_MAPPING_REQUEST,
+	FAILURE_MAPPING_FIELD,
+	FAILURE_MAPPING_USER,
+	FAILURE_MAPPING_LIMIT,
+	FAILURE_NODE,
+	FAILURE_NODE_MISSING,
+	FAILURE_PARAMS,
+	FAILURE_NODE_AWAY,
+	FAILURE_PARAMS_ITEMS,
+	FAILURE_BY_STATUS, /* what the status alone says */
+};
+
+struct failure_row {
+	enum status status;
+	int code;	  /* error_code */
+	const char *text; /* description */
+};
+
+struct reply {
+	int http;	     /* 0: not decided yet */
+	int retry_after_s;   /* 0: no Retry-After */
+	const char *allow;   /* of a 405 */
+	const char *methods; /* of a CORS preflight */
+	bool allows_origin;  /* the request came from the one origin of browsers */
+	bool closes;	     /* end the connection: its framing cannot be trusted, or a body is left unread */
+	enum failure failure;
+	const char *reason; /* a description for the outside in place of the table's; lives in the arena */
+	struct buffer body;
+};
+
+const struct failure_row *failure_row(enum failure failure, enum status status);
+int http_of_status(enum status status);
+
+/* Notes which failure it is and returns its status; a reason that err holds already stays for the log. */
+enum status reply_fail(struct reply *reply, enum failure failure, struct error *err);
+
+/* Writes the answer for a failure of that status. */
+void reply_put_failure(struct reply *reply, enum status status);
+void reply_put_success(struct reply *reply, const char *description);
+
+/* `"name":"text"`, with a comma before it unless it is the object's first member. */
+void reply_put_member(struct buffer *body, const char *name, const char *text);
+
+#endif

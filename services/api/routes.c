@@ -1,0 +1,68 @@
+#include "api/routes.h"
+
+#include <string.h>
+
+#include "api/handlers.h"
+
+enum { NO_BODY = 4096, SMALL = 4096, MAPPING = 16384, PARAMS = 131072 };
+
+/* A GET may carry a body that nobody reads. */
+const struct route routes[] = {
+	/* method, path, who, body limit, rate, handler, lane, slow half */
+	{ METHOD_GET, "/apiversions", WHO_ANYONE, NO_BODY, RATE_FREE, root_versions, LANE_NONE, NULL },
+	{ METHOD_GET, "/mqtt_host", WHO_ANYONE, NO_BODY, RATE_FREE, root_mqtt_host, LANE_NONE, NULL },
+	{ METHOD_GET, "/healthz", WHO_ANYONE, NO_BODY, RATE_FREE, root_alive, LANE_NONE, NULL },
+	{ METHOD_GET, "/readyz", WHO_ANYONE, NO_BODY, RATE_PROBE, root_ready, LANE_NONE, NULL },
+
+	{ METHOD_POST, "/v1/user", WHO_ANYONE, SMALL, RATE_SIGN_IN, user_sign_up_or_confirm, LANE_HASH, user_sign_up_slow },
+	{ METHOD_POST, "/v1/user2", WHO_ANYONE, SMALL, RATE_SIGN_IN, user_sign_up_or_confirm, LANE_HASH, user_sign_up_slow },
+	{ METHOD_POST, "/v1/login", WHO_ANYONE, SMALL, RATE_SIGN_IN, user_login, LANE_HASH, user_login_slow },
+	{ METHOD_POST, "/v1/login2", WHO_ANYONE, SMALL, RATE_SIGN_IN, user_login, LANE_HASH, user_login_slow },
+	{ METHOD_POST, "/v1/logout", WHO_USER, SMALL, RATE_USER, user_logout, LANE_NONE, NULL },
+	{ METHOD_POST, "/v1/logout2", WHO_USER, SMALL, RATE_USER, user_logout, LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/user", WHO_USER, NO_BODY, RATE_USER, user_get, LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/user2", WHO_USER, NO_BODY, RATE_USER, user_get, LANE_NONE, NULL },
+
+	{ METHOD_GET, "/v1/user/nodes", WHO_USER, NO_BODY, RATE_USER, nodes_list, LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/user/nodes/config", WHO_NODE_USER, NO_BODY, RATE_USER, node_config, LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/user/nodes/status", WHO_NODE_USER, NO_BODY, RATE_USER, node_status, LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/user/nodes/params", WHO_NODE_USER, NO_BODY, RATE_USER, node_params, LANE_NONE, NULL },
+	/* its nodes stand in the body: command_set_params() checks each */
+	{ METHOD_PUT, "/v1/user/nodes/params", WHO_USER, PARAMS, RATE_USER, params_put, LANE_COMMAND, params_put_slow },
+	{ METHOD_PUT, "/v1/user/nodes/mapping", WHO_USER, MAPPING, RATE_USER, mapping_put, LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/user/nodes/mapping", WHO_USER, NO_BODY, RATE_USER, mapping_get, LANE_NONE, NULL },
+};
+const size_t n_routes = ARRAY_LEN(routes);
+
+const struct route *route_find(const char *path, enum route_method method, unsigned *ret_methods)
+{
+	unsigned methods = 0;
+	for (size_t i = 0; i < n_routes; i++) {
+		if (strcmp(routes[i].path, path) != 0)
+			continue;
+		if (routes[i].method == method)
+			return &routes[i];
+		methods |= routes[i].method;
+	}
+	*ret_methods = methods;
+	return NULL;
+}
+
+const char *route_methods_text(unsigned methods, struct arena *arena)
+{
+	static const struct {
+		enum route_method method;
+		const char *name;
+	} names[] = { { METHOD_GET, "GET" }, { METHOD_GET, "HEAD" }, { METHOD_POST, "POST" }, { METHOD_PUT, "PUT" },
+		      { METHOD_DELETE, "DELETE" } };
+	char text[64] = "";
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (!(methods & names[i].method))
+			continue;
+		if (text[0])
+			strcat(text, ", ");
+		strcat(text, names[i].name); /* all of them are 28 bytes */
+	}
+	const char *copy = arena_copy(arena, text, strlen(text));
+	return copy ? copy : "";
+}
