@@ -67,7 +67,7 @@ help:
 #: make lint       format, room includes, static analysis; warnings are errors
 #: make san        unit and scenario tests under address+undefined, the daemon under thread sanitizer
 #: make fuzz       every fuzz target for FUZZ_SECONDS (default 10) each
-#: make bench      figures beside their baselines
+#: make bench      figures beside their baselines; FIGURES='ingest' for some of them
 #: make install    into $(DESTDIR)$(PREFIX)
 #: make clean      remove build/
 
@@ -103,7 +103,7 @@ fuzz:
 	@BUILD=$(BUILD) ./tools/fuzz $(FUZZ_SECONDS)
 
 bench: all $(BENCHES)
-	@BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/bench.py
+	@BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/bench.py $(FIGURES)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/cistern $(DESTDIR)$(PREFIX)/share/cistern/migrations

@@ -1,32 +1,39 @@
 #include "broker/publisher.h"
 
+#include <errno.h>
 #include <mosquitto.h>
+#include <openssl/ssl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { RECONNECT_MIN_S = 1, RECONNECT_MAX_S = 5 };
+enum { RETRY_MIN_MS = 50, RETRY_MAX_MS = 500, POLL_MS = 1000, CONNECT_TIMEOUT_MS = 5000, MESSAGES_PER_CALL_MAX = 4 };
 
 /* One publisher_publish() call in flight. */
 struct waiting {
-	int mids[4];
+	int mids[MESSAGES_PER_CALL_MAX];
 	size_t n_mids, n_acknowledged;
 	struct waiting *next;
 };
 
 struct publisher {
-	struct mosquitto *client;
 	struct broker_options options;
+	pthread_t thread;
+	int wake; /* eventfd: there is something to send, or to stop for */
+
 	pthread_mutex_t mutex; /* guards everything below */
 	pthread_cond_t changed;
+	struct mosquitto *client; /* NULL between connections; made and destroyed by the thread alone */
 	bool connected, stopping;
 	unsigned epoch; /* counts connections: an acknowledgement cannot come from an earlier one */
 	struct waiting *waiting;
-	pthread_t thread;
 };
 
 static void on_connect(struct mosquitto *client, void *context, int result)
@@ -35,27 +42,11 @@ static void on_connect(struct mosquitto *client, void *context, int result)
 	struct publisher *publisher = context;
 	pthread_mutex_lock(&publisher->mutex);
 	publisher->connected = result == 0;
-	publisher->epoch++;
-	pthread_cond_broadcast(&publisher->changed);
 	pthread_mutex_unlock(&publisher->mutex);
 	if (result == 0)
 		log_info("publisher.connected", F_STR("client", publisher->options.client_id));
 	else
 		log_warn("publisher.refused", F_STR("reason", mosquitto_connack_string(result)));
-}
-
-static void on_disconnect(struct mosquitto *client, void *context, int result)
-{
-	(void)client;
-	struct publisher *publisher = context;
-	pthread_mutex_lock(&publisher->mutex);
-	publisher->connected = false;
-	publisher->epoch++;
-	bool wanted = publisher->stopping;
-	pthread_cond_broadcast(&publisher->changed);
-	pthread_mutex_unlock(&publisher->mutex);
-	if (!wanted)
-		log_warn("publisher.disconnected", F_STR("reason", mosquitto_strerror(result)));
 }
 
 static void on_publish(struct mosquitto *client, void *context, int mid)
@@ -75,28 +66,115 @@ static void on_publish(struct mosquitto *client, void *context, int mid)
 	pthread_mutex_unlock(&publisher->mutex);
 }
 
-/* mosquitto_loop_forever() returns when the first connection fails; then we wait and try again. */
+static void wake(struct publisher *publisher)
+{
+	(void)eventfd_write(publisher->wake, 1); /* fails only when it is awake 2^64 times already */
+}
+
+static bool is_stopping(struct publisher *publisher)
+{
+	pthread_mutex_lock(&publisher->mutex);
+	bool stopping = publisher->stopping;
+	pthread_mutex_unlock(&publisher->mutex);
+	return stopping;
+}
+
+/* A new client for each connection: libmosquitto would send what was not acknowledged again after the next connect, and a command
+ * that was told to have failed must not reach the node later. */
+static enum status open_client(struct publisher *publisher, struct mosquitto **ret_client, struct error *err)
+{
+	struct mosquitto *client = NULL;
+	enum status st = client_new(&publisher->options, true, publisher, &client, err);
+	if (st != STATUS_OK)
+		return st;
+	(void)mosquitto_threaded_set(client, true); /* packets are queued, the thread below sends them */
+	(void)mosquitto_max_inflight_messages_set(client, 0);
+	mosquitto_connect_callback_set(client, on_connect);
+	mosquitto_publish_callback_set(client, on_publish);
+	/* the blocking form: with the other, 2.0.11 never notices that a TLS port refuses */
+	int result = mosquitto_connect(client, publisher->options.host, publisher->options.port, BROKER_KEEPALIVE_S);
+	st = client_status(result, "connecting", err);
+	if (st != STATUS_OK) {
+		mosquitto_destroy(client);
+		return st;
+	}
+	*ret_client = client;
+	return STATUS_OK;
+}
+
+/* Waits for the socket or a wake-up, then reads and writes what there is. Not mosquitto_loop(): that one select()s, and this process
+ * may have more than 1024 files open. */
+static int serve_once(struct publisher *publisher, struct mosquitto *client)
+{
+	short events = mosquitto_want_write(client) ? POLLIN | POLLOUT : POLLIN;
+	struct pollfd files[] = { { .fd = mosquitto_socket(client), .events = events },
+				  { .fd = publisher->wake, .events = POLLIN } };
+	SSL *tls = mosquitto_ssl_get(client);
+	bool has_pending = tls && SSL_pending(tls) > 0;
+	if (poll(files, ARRAY_LEN(files), has_pending ? 0 : POLL_MS) < 0 && errno != EINTR)
+		return MOSQ_ERR_ERRNO;
+	eventfd_t count;
+	if (files[1].revents)
+		(void)eventfd_read(publisher->wake, &count); /* it only wakes */
+	int result = MOSQ_ERR_SUCCESS;
+	if (has_pending || files[0].revents & ~POLLOUT)
+		result = mosquitto_loop_read(client, 1);
+	if (result == MOSQ_ERR_SUCCESS)
+		result = mosquitto_loop_write(client, 1);
+	return result == MOSQ_ERR_SUCCESS ? mosquitto_loop_misc(client) : result;
+}
+
+static int serve(struct publisher *publisher, struct mosquitto *client)
+{
+	int64_t connect_until_us = clock_monotonic_us() + CONNECT_TIMEOUT_MS * 1000;
+	for (;;) {
+		int result = serve_once(publisher, client);
+		if (result != MOSQ_ERR_SUCCESS || is_stopping(publisher))
+			return result;
+		if (!publisher_is_connected(publisher) && clock_monotonic_us() > connect_until_us)
+			return MOSQ_ERR_CONN_LOST;
+	}
+}
+
+/* Who waits for an acknowledgement learns that it will not come. */
+static void set_client(struct publisher *publisher, struct mosquitto *client)
+{
+	pthread_mutex_lock(&publisher->mutex);
+	publisher->client = client;
+	publisher->connected = false;
+	publisher->epoch++;
+	pthread_cond_broadcast(&publisher->changed);
+	pthread_mutex_unlock(&publisher->mutex);
+}
+
+static void wait_ms(struct publisher *publisher, int ms)
+{
+	struct pollfd file = { .fd = publisher->wake, .events = POLLIN };
+	(void)poll(&file, 1, ms / 2 + (int)(clock_monotonic_us() % ms)); /* jitter need not be random */
+}
+
 static void *run(void *context)
 {
 	struct publisher *publisher = context;
-	for (;;) {
-		int result = mosquitto_connect_async(publisher->client, publisher->options.host,
-						     publisher->options.port, BROKER_KEEPALIVE_S);
-		if (result == MOSQ_ERR_SUCCESS)
-			result = mosquitto_loop_forever(publisher->client, 100, 1);
-		pthread_mutex_lock(&publisher->mutex);
-		publisher->connected = false;
-		struct timespec until;
-		(void)clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += RECONNECT_MIN_S;
-		while (!publisher->stopping &&
-		       pthread_cond_timedwait(&publisher->changed, &publisher->mutex, &until) == 0)
-			;
-		bool stopping = publisher->stopping;
-		pthread_mutex_unlock(&publisher->mutex);
-		if (stopping)
-			return NULL;
+	for (int retry_ms = RETRY_MIN_MS; !is_stopping(publisher);) {
+		struct mosquitto *client = NULL;
+		struct error err = { .status = STATUS_OK };
+		if (open_client(publisher, &client, &err) == STATUS_OK) {
+			set_client(publisher, client);
+			int result = serve(publisher, client);
+			if (publisher_is_connected(publisher))
+				retry_ms = RETRY_MIN_MS;
+			set_client(publisher, NULL);
+			mosquitto_destroy(client);
+			IGNORE_RESULT(client_status(result, "serving", &err)); /* its text is what is logged */
+		}
+		if (is_stopping(publisher))
+			break;
+		log_warn("publisher.disconnected", F_STR("reason", err.text), F_I64("retry_ms", retry_ms));
+		wait_ms(publisher, retry_ms);
+		retry_ms = retry_ms * 2 < RETRY_MAX_MS ? retry_ms * 2 : RETRY_MAX_MS;
 	}
+	return NULL;
 }
 
 enum status publisher_start(const struct broker_options *options, struct publisher **ret_publisher, struct error *err)
@@ -105,10 +183,10 @@ enum status publisher_start(const struct broker_options *options, struct publish
 	if (!publisher)
 		abort();
 	publisher->options = *options;
-	enum status st = client_new(options, true, publisher, &publisher->client, err);
-	if (st != STATUS_OK) {
+	publisher->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (publisher->wake < 0) {
 		free(publisher);
-		return st;
+		return error_set(err, STATUS_UNAVAILABLE, "broker: no eventfd: %s", strerror(errno));
 	}
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
@@ -116,11 +194,6 @@ enum status publisher_start(const struct broker_options *options, struct publish
 	pthread_cond_init(&publisher->changed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	pthread_mutex_init(&publisher->mutex, NULL);
-	(void)mosquitto_threaded_set(publisher->client, true);
-	mosquitto_connect_callback_set(publisher->client, on_connect);
-	mosquitto_disconnect_callback_set(publisher->client, on_disconnect);
-	mosquitto_publish_callback_set(publisher->client, on_publish);
-	(void)mosquitto_reconnect_delay_set(publisher->client, RECONNECT_MIN_S, RECONNECT_MAX_S, true);
 	if (pthread_create(&publisher->thread, NULL, run, publisher) != 0)
 		abort();
 	*ret_publisher = publisher;
@@ -133,13 +206,12 @@ void publisher_stop(struct publisher *publisher)
 		return;
 	pthread_mutex_lock(&publisher->mutex);
 	publisher->stopping = true;
-	pthread_cond_broadcast(&publisher->changed);
 	pthread_mutex_unlock(&publisher->mutex);
-	(void)mosquitto_disconnect(publisher->client); /* not connected is as good */
+	wake(publisher);
 	pthread_join(publisher->thread, NULL);
-	mosquitto_destroy(publisher->client);
 	pthread_cond_destroy(&publisher->changed);
 	pthread_mutex_destroy(&publisher->mutex);
+	(void)close(publisher->wake);
 	free(publisher);
 }
 
@@ -204,6 +276,7 @@ enum status publisher_publish(struct publisher *publisher, const struct broker_m
 		waiting.next = publisher->waiting;
 		publisher->waiting = &waiting;
 		st = send_all(publisher, messages, n_messages, &waiting, err);
+		wake(publisher);
 		if (st == STATUS_OK)
 			st = wait_acknowledged(publisher, &waiting, timeout_ms, err);
 		forget(publisher, &waiting);

@@ -3,8 +3,8 @@
  * Connects by itself and again after a loss, with growing, jittered delay. Nothing is kept for later: a message is handed to the
  * broker and acknowledged, or the call fails.
  *
- * Thread:  publisher_publish() from any thread; it waits for the broker's acknowledgement. libmosquitto's own thread
- *          reads and writes the socket.
+ * Thread:  publisher_publish() from any thread; it waits for the broker's acknowledgement. One thread of its own reads and writes
+ *          the socket.
  * Memory:  publisher_start() makes it, publisher_stop() ends it (NULL is fine).
  * Errors:  UNAVAILABLE not connected, or no acknowledgement within the timeout (it may still arrive: at least once).
  */

@@ -95,9 +95,11 @@ static struct json_slice member_slice(json_t *document, struct json_slice payloa
 enum status handle_alert(struct batch *batch, const struct message *message, struct error *err)
 {
 	CLEANUP(json) json_t *document = NULL;
-	enum status st = decode_object(message, &document, err);
-	if (st == STATUS_INVALID && !document)
+	enum status st = json_read_object(message->payload, &json_node_limits, &document, err);
+	if (st == STATUS_INVALID)
 		return salvage(batch, message, err);
+	if (st == STATUS_OK)
+		st = decode_node_id(document, message, err); /* wrong is not broken: nothing to salvage */
 	if (st != STATUS_OK)
 		return st;
 	if (!json_object_get(document, text_key)) {

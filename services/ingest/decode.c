@@ -2,15 +2,22 @@
 
 #include <string.h>
 
+enum status decode_node_id(const json_t *document, const struct message *message, struct error *err)
+{
+	const json_t *claimed = json_object_get(document, "node_id");
+	if (json_is_string(claimed) && strcmp(json_string_value(claimed), message->node_id) != 0)
+		return error_set(err, STATUS_INVALID, "node_id in the payload is not the topic's");
+	return STATUS_OK;
+}
+
 enum status decode_object(const struct message *message, json_t **ret_document, struct error *err)
 {
 	CLEANUP(json) json_t *document = NULL;
 	enum status st = json_read_object(message->payload, &json_node_limits, &document, err);
+	if (st == STATUS_OK)
+		st = decode_node_id(document, message, err);
 	if (st != STATUS_OK)
 		return st;
-	const json_t *claimed = json_object_get(document, "node_id");
-	if (json_is_string(claimed) && strcmp(json_string_value(claimed), message->node_id) != 0)
-		return error_set(err, STATUS_INVALID, "node_id in the payload is not the topic's");
 	*ret_document = STEAL(document);
 	return STATUS_OK;
 }

@@ -13,7 +13,7 @@
 #include "ingest/batch.h"
 #include "ingest/topics.h"
 
-enum { IDLE_MS = 200, BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 2000, LETTERS_LOGGED_PER_S = 10 };
+enum { IDLE_MS = 200, BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 500, LETTERS_LOGGED_PER_S = 10 };
 
 struct held {
 	struct message message;

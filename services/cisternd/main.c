@@ -1,0 +1,272 @@
+/* cisternd - the daemon: takes the nodes' messages in, serves the API, hands commands to nodes. main() only wires rooms
+ * together; docs/architecture.md has the picture and the list of threads. */
+#include <curl/curl.h>
+#include <getopt.h>
+#include <mosquitto.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "account/account.h"
+#include "api/api.h"
+#include "base/log.h"
+#include "broker/publisher.h"
+#include "config/config.h"
+#include "ingest/ingest.h"
+#include "push/mailer.h"
+#include "store/store.h"
+
+enum { EXIT_USAGE = 2, STATEMENT_TIMEOUT_MS = 10000, DATABASE_RETRY_S = 1 };
+
+struct app {
+	struct config config;
+	struct broker_options publisher_broker;
+	struct publisher *publisher;
+	struct mailer *mailer;
+	struct account *account;
+	struct ingest *ingest;
+	struct api *api;
+};
+
+static int usage(int status)
+{
+	FILE *out = status == 0 ? stdout : stderr;
+	(void)fprintf(out, "usage: cisternd [--config FILE] [--check]\n\n"
+			   "  --config FILE   settings; default $CISTERN_CONFIG\n"
+			   "  --check         read the settings and exit\n"
+			   "  --help          this text and every setting\n\n");
+	if (status == 0) {
+		(void)printf("Settings ('name = value' in the file, CISTERN_<NAME> in the environment):\n");
+		config_print();
+	}
+	return status;
+}
+
+static bool set_log_level(const char *name)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(names[i], name) == 0) {
+			log_set_level((enum log_level)i);
+			return true;
+		}
+	}
+	return false;
+}
+
+static struct broker_options broker_options(const struct config *config, const char *client_id)
+{
+	return (struct broker_options){ .host = config->broker_host,
+					.port = (int)config->broker_port,
+					.ca_file = config->broker_ca_file,
+					.cert_file = config->broker_cert_file,
+					.key_file = config->broker_key_file,
+					.client_id = client_id };
+}
+
+static struct store_options store_options(const struct config *config, const char *name)
+{
+	return (struct store_options){ .url = config->database_url,
+				       .password_file = config->database_password_file,
+				       .role = config->database_role,
+				       .name = name,
+				       .statement_timeout_ms = STATEMENT_TIMEOUT_MS };
+}
+
+/* True when one of the signals that end us came within the time. */
+static bool is_told_to_stop(const sigset_t *signals, time_t wait_s)
+{
+	return sigtimedwait(signals, NULL, &(struct timespec){ .tv_sec = wait_s }) > 0;
+}
+
+/* A database that is away is waited for; one without our schema is the operator's to mend. */
+static enum status wait_for_database(const struct app *app, const sigset_t *signals, struct error *err)
+{
+	struct store_options options = store_options(&app->config, "cisternd start");
+	for (;;) {
+		CLEANUP(store) struct store *store = NULL;
+		enum status st = store_open(&options, &store, err);
+		if (st != STATUS_UNAVAILABLE)
+			return st;
+		log_warn("start.waiting_for_database", F_STR("reason", err->text));
+		if (is_told_to_stop(signals, DATABASE_RETRY_S))
+			return st;
+	}
+}
+
+/* --- what /readyz asks --- */
+
+static bool is_publishing(void *context)
+{
+	const struct app *app = context;
+	return publisher_is_connected(app->publisher);
+}
+
+static bool is_consuming(void *context)
+{
+	const struct app *app = context;
+	return ingest_is_consuming(app->ingest);
+}
+
+/* --- each room's options from the settings --- */
+
+static enum status start_mailer(struct app *app, struct error *err)
+{
+	const struct config *config = &app->config;
+	const struct mailer_options options = { .smtp_url = config->smtp_url,
+						.smtp_from = config->smtp_from,
+						.smtp_user = config->smtp_user,
+						.smtp_password_file = config->smtp_password_file,
+						.ca_file = config->smtp_ca_file };
+	return mailer_start(&options, &app->mailer, err);
+}
+
+static enum status start_account(struct app *app, struct error *err)
+{
+	const struct config *config = &app->config;
+	const struct account_options options = { .token_key_file = config->token_key_file,
+						 .token_issuer = config->token_issuer,
+						 .access_token_lifetime_s = config->access_token_lifetime_s,
+						 .session_lifetime_s = config->session_lifetime_s,
+						 .mailer = app->mailer };
+	return account_open(&options, &app->account, err);
+}
+
+static enum status start_publisher(struct app *app, struct error *err)
+{
+	app->publisher_broker = broker_options(&app->config, "cistern.publisher");
+	return publisher_start(&app->publisher_broker, &app->publisher, err);
+}
+
+static enum status start_ingest(struct app *app, struct error *err)
+{
+	const struct config *config = &app->config;
+	const struct ingest_options options = { .broker = broker_options(config, "cistern.ingest"),
+						.store = store_options(config, "cisternd ingest"),
+						.batch_max = (int)config->ingest_batch_max,
+						.batch_wait_ms = (int)config->ingest_batch_wait_ms };
+	return ingest_start(&options, &app->ingest, err);
+}
+
+static enum status start_api(struct app *app, struct error *err)
+{
+	const struct config *config = &app->config;
+	const struct api_options options = {
+		.store = store_options(config, "cisternd api"),
+		.account = app->account,
+		.publisher = app->publisher,
+		.probes = { { "broker", is_publishing, app }, { "ingest", is_consuming, app } },
+		.bind = config->api_bind,
+		.port = (int)config->api_port,
+		.tls_bind = config->api_tls_bind,
+		.tls_port = (int)config->api_tls_port,
+		.tls_cert_file = config->api_tls_cert_file,
+		.tls_key_file = config->api_tls_key_file,
+		.cors_origin = config->api_cors_origin,
+		.threads = (int)config->api_threads,
+		.connections_max = (int)config->api_connections_max,
+		.connections_per_address_max = (int)config->api_connections_per_address_max,
+		.mqtt_host = config->mqtt_host,
+		.mqtt_cred_host = config->mqtt_cred_host,
+		.sign_in_per_minute = (int)config->sign_in_per_minute,
+		.requests_per_second = (int)config->requests_per_second,
+		.mapping_window_s = (int)config->mapping_window_s,
+	};
+	return api_start(&options, &app->api, err);
+}
+
+/* In this order: what is used before who uses it. */
+static enum status start(struct app *app, struct error *err)
+{
+	static enum status (*const steps[])(struct app *, struct error *) = {
+		start_mailer, start_account, start_publisher, start_ingest, start_api,
+	};
+	enum status st = STATUS_OK;
+	for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(steps); i++)
+		st = steps[i](app, err);
+	return st;
+}
+
+/* Refuse new work first, then finish what is held. */
+static void stop(struct app *app)
+{
+	api_stop(app->api);
+	ingest_stop(app->ingest);
+	publisher_stop(app->publisher);
+	account_close(app->account);
+	mailer_stop(app->mailer);
+}
+
+static int run(struct app *app)
+{
+	/* blocked before any thread is made, so that only main takes them */
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+
+	struct error err = { .status = STATUS_OK };
+	enum status st = wait_for_database(app, &signals, &err);
+	if (st == STATUS_UNAVAILABLE)
+		return EXIT_SUCCESS; /* told to stop while waiting */
+	if (st == STATUS_OK)
+		st = start(app, &err);
+	if (st == STATUS_OK) {
+		log_info("started", F_I64("api_port", app->config.api_port),
+			 F_I64("api_tls_port", app->config.api_tls_port));
+		int signal_number = 0;
+		(void)sigwait(&signals, &signal_number);
+		log_info("stopping", F_I64("signal", signal_number));
+	}
+	stop(app);
+	if (st != STATUS_OK) {
+		log_error("start.failed", F_STR("status", status_name(st)), F_STR("reason", err.text));
+		return EXIT_FAILURE;
+	}
+	log_info("stopped", F_STR("status", "ok"));
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+						 { "check", no_argument, NULL, 'k' },
+						 { "help", no_argument, NULL, 'h' },
+						 { NULL, 0, NULL, 0 } };
+	const char *path = getenv("CISTERN_CONFIG");
+	bool check_only = false;
+	for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+		switch (option) {
+		case 'c': path = optarg; break;
+		case 'k': check_only = true; break;
+		case 'h': return usage(EXIT_SUCCESS);
+		default: return usage(EXIT_USAGE);
+		}
+	}
+	if (optind < argc)
+		return usage(EXIT_USAGE);
+
+	static struct app app; /* large, and one for the process: passed down from here */
+	struct error err = { .status = STATUS_OK };
+	if (config_read(path, &app.config, &err) != STATUS_OK || !set_log_level(app.config.log_level)) {
+		log_error("settings.refused",
+			  F_STR("reason", err.status ? err.text : "log_level: error, warn, info or debug"));
+		return EXIT_USAGE;
+	}
+	if (check_only)
+		return EXIT_SUCCESS;
+	if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
+	    mosquitto_lib_init() != MOSQ_ERR_SUCCESS) {
+		log_error("start.failed", F_STR("reason", "a library did not start"));
+		return EXIT_FAILURE;
+	}
+	int status = run(&app);
+	mosquitto_lib_cleanup();
+	curl_global_cleanup();
+	return status;
+}

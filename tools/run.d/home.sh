@@ -1,0 +1,169 @@
+# shellcheck shell=bash
+# home.sh - sourced by tools/run: the environment, the folders of $CISTERN_HOME and whose they are, keys, programs.
+#
+#   ca/        all authorities and certificates; the operator's alone      etc/     settings, written at each start
+#   keys/X/    what service X needs of them and no more, owned by it       program/ the binaries that run
+#   secrets/   the administrator's password                                 bin/     the operator's command
+#   pg/ broker/ lamps/   data of PostgreSQL, the broker, the virtual lamps  log/ run/ service/   logs, pid files, supervisor
+
+say() { printf 'run: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# write_file PATH MODE [GROUP] <content: whole or not at all.
+write_file() {
+	local part
+	part=$(mktemp "$1.XXXXXX")
+	cat >"$part"
+	if [ -n "${3:-}" ]; then give "root:$3" "$part"; fi
+	chmod "$2" "$part"
+	mv -f "$part" "$1"
+}
+
+# write_secret PATH BYTES [PREFIX]: random hex, made once.
+write_secret() {
+	[ -s "$1" ] || { printf '%s' "${3:-}" && openssl rand -hex "$2"; } | write_file "$1" 600
+}
+
+# As root each service has its user; otherwise everything is the caller's.
+give() { if [ -n "$as_root" ]; then chown "$@"; fi; }
+user_of() {
+	case $1 in
+	postgres) echo postgres ;;
+	broker) echo mosquitto ;;
+	*) echo cistern ;;
+	esac
+}
+
+# become SERVICE: sets `as`, the words to put before a command, so that it runs as that service's user with no other right.
+become() {
+	as=()
+	if [ -n "$as_root" ]; then
+		local user
+		user=$(user_of "$1")
+		as=(setpriv "--reuid=$user" "--regid=$user" --init-groups --no-new-privs "${capabilities[@]}" --)
+	fi
+}
+
+number() {
+	local name=$1 value=$2 min=$3 max=$4
+	case $value in '' | *[!0-9]* | ??????*) die "$name is '$value', not a number" ;; esac
+	if [ "$value" -lt "$min" ] || [ "$value" -gt "$max" ]; then die "$name is $value, not in $min..$max"; fi
+}
+
+read_environment() {
+	home=$(realpath -m "${CISTERN_HOME:-$repo/var}")
+	build=$(realpath -m "${BUILD:-$repo/build}")
+	api_port=${CISTERN_API_PORT:-8080}
+	api_tls_port=${CISTERN_API_TLS_PORT:-8443}
+	mqtt_port=${CISTERN_MQTT_PORT:-8883}
+	service_port=${CISTERN_SERVICE_PORT:-$((mqtt_port + 1))}
+	public_host=${CISTERN_MQTT_HOST:-localhost}
+	n_lamps=${NODES:-1}
+	admin=admin@cistern.local
+	api_url=http://127.0.0.1:$api_port
+	cli=$home/bin/cistern
+	as_root=''
+	if [ "$(id -u)" = 0 ]; then as_root=yes; fi
+
+	# Settings are lines, URLs and broker options: a path that would need quoting in one of them is refused at once.
+	case $home in *[!A-Za-z0-9/._+,@:~-]*) die "CISTERN_HOME=$home: only letters, digits and /._+,@:~- please" ;; esac
+	number CISTERN_API_PORT "$api_port" 1 65535
+	number CISTERN_API_TLS_PORT "$api_tls_port" 1 65535
+	number CISTERN_MQTT_PORT "$mqtt_port" 1 65535
+	number CISTERN_SERVICE_PORT "$service_port" 1 65535
+	number NODES "$n_lamps" 0 100
+	local name
+	for name in cisternd cistern cistern-node cistern.so; do
+		[ -e "$build/$name" ] || die "$build/$name is not built; run make first"
+	done
+	if [ -n "$as_root" ]; then
+		for name in postgres mosquitto cistern; do
+			getent passwd "$name" >/dev/null || die "no system user $name; run tools/deps --run"
+		done
+	fi
+	# What libpq would take from here must not decide which database is meant.
+	for name in "${!PG@}"; do unset "$name"; done
+}
+
+# A service's user may be unable to pass a folder above (root's home is closed to all others). Then, and only then, the services
+# may read past folder permissions. (Not `test -x`: access(2) leaves capabilities out.)
+choose_capabilities() {
+	local read=-all,+dac_read_search
+	capabilities=(--inh-caps=-all --bounding-set=-all)
+	[ -n "$as_root" ] || return 0
+	become cisternd
+	if "${as[@]}" stat "$home/." >/dev/null 2>&1; then return; fi
+	capabilities=(--inh-caps="$read" --ambient-caps="$read" --bounding-set="$read")
+	become cisternd
+	"${as[@]}" stat "$home/." >/dev/null 2>&1 ||
+		die "the users postgres, mosquitto and cistern cannot reach $home; set CISTERN_HOME to a folder that they can"
+}
+
+make_layout() {
+	install -d -m 755 "$home"
+	capabilities=()
+	choose_capabilities
+	local name
+	for name in etc bin program log run keys lamps; do install -d -m 755 "$home/$name"; done
+	for name in ca secrets; do install -d -m 700 "$home/$name"; done
+	for name in broker keys/broker keys/cisternd; do
+		install -d -m 700 "$home/$name"
+		give -R "$(user_of "${name#keys/}"):" "$home/$name"
+	done
+}
+
+# Everything that is started holds the lock too, so it is free when the last of an ended stack is gone, and not before.
+lock_home() {
+	exec 9>"$home/run/lock"
+	local holder deadline=$((SECONDS + 20))
+	until flock -n 9; do
+		holder=$(cat "$home/run/runner.pid" 2>/dev/null || true)
+		if [ -n "$holder" ] && [ -d "/proc/$holder" ]; then die "a stack runs in $home already (process $holder)"; fi
+		if [ $SECONDS -ge $deadline ]; then die "a stack that was killed still holds $home"; fi
+		sleep 0.1
+	done
+	echo $$ >"$home/run/runner.pid"
+	rm -f "$home/ready.json" "$home"/run/*.pid.old
+}
+
+check_ports() {
+	local port name all
+	all=$(printf '%s\n' "$api_port" "$api_tls_port" "$mqtt_port" "$service_port" | sort | uniq -d)
+	[ -z "$all" ] || die "port $all is asked for twice; see CISTERN_API_PORT, CISTERN_API_TLS_PORT, CISTERN_MQTT_PORT, CISTERN_SERVICE_PORT"
+	for name in API:"$api_port" API_TLS:"$api_tls_port" MQTT:"$mqtt_port" SERVICE:"$service_port"; do
+		port=${name#*:}
+		if port_is_listened_on "$port"; then
+			die "port $port is in use; choose another with CISTERN_${name%:*}_PORT"
+		fi
+	done
+}
+
+# Column 2 is the local address in hex, column 4 the state; 0A listens.
+port_is_listened_on() {
+	local hex
+	hex=$(printf '%04X' "$1")
+	cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v port=":$hex" '$4 == "0A" && substr($2, length($2) - 4) == port { found = 1 }
+		END { exit !found }'
+}
+
+# A build that goes on meanwhile does not change what runs; and a copy is executable for all even when the clone is not.
+copy_programs() {
+	install -m 755 "$build/cisternd" "$build/cistern" "$build/cistern-node" "$build/cistern.so" "$home/program"
+}
+
+# copy_key NAME SERVICE: of the authority folder, what the service needs.
+copy_key() {
+	write_file "$home/keys/$2/$1" 400 <"$home/ca/$1"
+	give "$(user_of "$2"):" "$home/keys/$2/$1"
+}
+
+make_keys() {
+	local name host=()
+	if [ "$public_host" != localhost ]; then host=(--host "$public_host"); fi
+	"$repo/certs/make-chain" "$home/ca" "${host[@]}" 2>>"$home/log/setup.log" || fail_with_log setup "keys could not be made"
+	for name in server.crt server.key node-ca.crt service-ca.crt; do copy_key "$name" broker; done
+	for name in server.crt server.key cisternd.crt cisternd.key ca.crt; do copy_key "$name" cisternd; done
+	write_secret "$home/keys/cisternd/token_key" 32
+	give cistern: "$home/keys/cisternd/token_key"
+	write_file "$home/ca.crt" 644 <"$home/ca/ca.crt"
+}
