@@ -26,7 +26,7 @@ enum {
 
 	CONNECTION_MEMORY_BYTES = 16384, /* headers and buffers of one connection */
 	DROPPED_BYTES_MAX = 1048576,	 /* of a body without declared length that is too large, before we hang up */
-	HASH_QUEUE_MAX = 64,
+	HASH_QUEUE_MAX = 32,
 	COMMAND_QUEUE_MAX = 256,
 	SPARE_EXCHANGES_MAX = 32, /* kept by each worker */
 };

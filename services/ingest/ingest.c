@@ -165,11 +165,13 @@ static void log_letter(struct ingest *ingest, const struct message *message, con
 		ingest->letters_silent++;
 }
 
-static void put_letter(struct ingest *ingest, const struct message *message, const char *reason)
+static void put_letter(struct ingest *ingest, const struct held *held, const char *reason)
 {
+	const struct message *message = &held->message;
+	bool is_secret = held->handler && held->handler->secret;
 	const struct dead_letter_row row = { .topic = message->topic,
 					     .reason = reason,
-					     .payload = message->payload.at,
+					     .payload = is_secret ? NULL : message->payload.at,
 					     .payload_len = message->payload.len,
 					     .at_us = message->received_at_us,
 					     .key = message->key };
@@ -190,7 +192,7 @@ static enum status write_range(struct ingest *ingest, size_t first, size_t n, st
 	for (size_t i = first; i < first + n; i++) {
 		struct error why = { .status = STATUS_OK };
 		if (decode(ingest, &ingest->held[i], &why) != STATUS_OK)
-			put_letter(ingest, &ingest->held[i].message, why.text);
+			put_letter(ingest, &ingest->held[i], why.text);
 	}
 	batch_finish(ingest->batch);
 	enum status st = store_report_write(ingest->store, batch_report(ingest->batch), err);
@@ -201,7 +203,7 @@ static enum status write_range(struct ingest *ingest, size_t first, size_t n, st
 		return st == STATUS_OK ? write_range(ingest, first + n / 2, n - n / 2, err) : st;
 	}
 	batch_clear(ingest->batch);
-	put_letter(ingest, &ingest->held[first].message, err->text);
+	put_letter(ingest, &ingest->held[first], err->text);
 	return store_report_write(ingest->store, batch_report(ingest->batch), err);
 }
 

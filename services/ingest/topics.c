@@ -9,18 +9,18 @@
 enum { SMALL = 4096, NODE_DOCUMENT = JSON_BYTES_MAX };
 
 static const struct topic_handler topic_handlers[] = {
-	/* suffix, grouped, whole, payload limit, handler */
-	{ "params/local", false, NULL, NODE_DOCUMENT, handle_params },
-	{ "params/local", true, NULL, NODE_DOCUMENT, handle_params },
-	{ "params/local/init", false, NULL, NODE_DOCUMENT, handle_params_init },
-	{ "config", false, NULL, NODE_DOCUMENT, handle_config },
-	{ "user/mapping", false, NULL, SMALL, handle_mapping },
-	{ "alert", false, NULL, SMALL, handle_alert },
-	{ "otafetch", false, NULL, SMALL, handle_ota_fetch },
-	{ "otastatus", false, NULL, SMALL, handle_ota_status },
-	{ "status", false, NULL, SMALL, handle_ota_status }, /* the textbook's name for it */
-	{ NULL, false, "cistern/presence/+", SMALL, handle_presence },
-	{ NULL, false, "cistern/broker", SMALL, handle_broker },
+	/* suffix, grouped, whole, payload limit, handler, secret */
+	{ "params/local", false, NULL, NODE_DOCUMENT, handle_params, false },
+	{ "params/local", true, NULL, NODE_DOCUMENT, handle_params, false },
+	{ "params/local/init", false, NULL, NODE_DOCUMENT, handle_params_init, false },
+	{ "config", false, NULL, NODE_DOCUMENT, handle_config, false },
+	{ "user/mapping", false, NULL, SMALL, handle_mapping, true },
+	{ "alert", false, NULL, SMALL, handle_alert, false },
+	{ "otafetch", false, NULL, SMALL, handle_ota_fetch, false },
+	{ "otastatus", false, NULL, SMALL, handle_ota_status, false },
+	{ "status", false, NULL, SMALL, handle_ota_status, false }, /* the textbook's name for it */
+	{ NULL, false, "cistern/presence/+", SMALL, handle_presence, false },
+	{ NULL, false, "cistern/broker", SMALL, handle_broker, false },
 };
 
 static bool is_handler_of(const struct topic_handler *handler, const struct access_row *row)

@@ -36,6 +36,7 @@ struct topic_handler {
 	const char *whole; /* a topic filter outside the nodes' trees, which only the plugin publishes to */
 	size_t payload_max;
 	topic_handle *handle;
+	bool secret; /* a dead letter keeps no copy of the payload */
 };
 
 /* Finds the handler and fills the message's node id. NULL: nobody's topic. */

@@ -248,6 +248,8 @@ void report_dead_letter(struct report *report, const struct dead_letter_row *row
 {
 	struct column *columns = report->columns[TABLE_DEAD_LETTER];
 	size_t kept = row->payload_len < DEAD_LETTER_BYTES_MAX ? row->payload_len : DEAD_LETTER_BYTES_MAX;
+	if (!row->payload)
+		kept = 0;
 	put_ascii(&columns[0], row->topic);
 	put_ascii(&columns[1], row->reason);
 	column_put_text(&columns[2], kept ? row->payload : "", kept);

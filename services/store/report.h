@@ -84,8 +84,8 @@ void report_mapping(struct report *report, const struct mapping_row *row);
 enum { DEAD_LETTER_BYTES_MAX = 4096 };
 struct dead_letter_row {
 	const char *topic, *reason;
-	const void *payload;
-	size_t payload_len; /* the first DEAD_LETTER_BYTES_MAX of it are kept */
+	const void *payload; /* the first DEAD_LETTER_BYTES_MAX of it are kept; NULL: only its length is told */
+	size_t payload_len;
 	int64_t at_us;
 	struct delivery_key key;
 };

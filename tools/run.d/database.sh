@@ -52,6 +52,8 @@ write_database_settings() {
 		shared_buffers = 256MB
 		max_wal_size = 2GB
 		fsync = on
+		# After a kill PostgreSQL syncs every file of the cluster, one by one (seconds); syncfs() asks the kernel once.
+		recovery_init_sync_method = syncfs
 		synchronous_commit = on
 		full_page_writes = on
 		jit = off
