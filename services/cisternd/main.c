@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "account/account.h"
 #include "api/api.h"
@@ -19,7 +20,8 @@
 #include "push/mailer.h"
 #include "store/store.h"
 
-enum { EXIT_USAGE = 2, STATEMENT_TIMEOUT_MS = 10000, DATABASE_RETRY_S = 1 };
+/* Clients of the API give up after 5 s (rest.md section 15); a batch may be large. Stopping is told to take 10 s at most. */
+enum { EXIT_USAGE = 2, API_STATEMENT_MS = 2000, INGEST_STATEMENT_MS = 10000, DATABASE_RETRY_S = 1, STOP_S = 9 };
 
 struct app {
 	struct config config;
@@ -67,13 +69,13 @@ static struct broker_options broker_options(const struct config *config, const c
 					.client_id = client_id };
 }
 
-static struct store_options store_options(const struct config *config, const char *name)
+static struct store_options store_options(const struct config *config, const char *name, int statement_timeout_ms)
 {
 	return (struct store_options){ .url = config->database_url,
 				       .password_file = config->database_password_file,
 				       .role = config->database_role,
 				       .name = name,
-				       .statement_timeout_ms = STATEMENT_TIMEOUT_MS };
+				       .statement_timeout_ms = statement_timeout_ms };
 }
 
 /* True when one of the signals that end us came within the time. */
@@ -85,7 +87,7 @@ static bool is_told_to_stop(const sigset_t *signals, time_t wait_s)
 /* A database that is away is waited for; one without our schema is the operator's to mend. */
 static enum status wait_for_database(const struct app *app, const sigset_t *signals, struct error *err)
 {
-	struct store_options options = store_options(&app->config, "cisternd start");
+	struct store_options options = store_options(&app->config, "cisternd start", API_STATEMENT_MS);
 	for (;;) {
 		CLEANUP(store) struct store *store = NULL;
 		enum status st = store_open(&options, &store, err);
@@ -145,7 +147,7 @@ static enum status start_ingest(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
 	const struct ingest_options options = { .broker = broker_options(config, "cistern.ingest"),
-						.store = store_options(config, "cisternd ingest"),
+						.store = store_options(config, "cisternd ingest", INGEST_STATEMENT_MS),
 						.batch_max = (int)config->ingest_batch_max,
 						.batch_wait_ms = (int)config->ingest_batch_wait_ms };
 	return ingest_start(&options, &app->ingest, err);
@@ -155,7 +157,7 @@ static enum status start_api(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
 	const struct api_options options = {
-		.store = store_options(config, "cisternd api"),
+		.store = store_options(config, "cisternd api", API_STATEMENT_MS),
 		.account = app->account,
 		.publisher = app->publisher,
 		.probes = { { "broker", is_publishing, app }, { "ingest", is_consuming, app } },
@@ -190,9 +192,18 @@ static enum status start(struct app *app, struct error *err)
 	return st;
 }
 
-/* Refuse new work first, then finish what is held. */
+/* What is held and not acknowledged stays with the broker, so leaving without it loses nothing. */
+static void leave_now(int signal_number)
+{
+	(void)signal_number;
+	_exit(EXIT_SUCCESS);
+}
+
+/* Refuse new work first, then finish what is held; a database that does not answer cannot keep us. */
 static void stop(struct app *app)
 {
+	(void)signal(SIGALRM, leave_now);
+	(void)alarm(STOP_S);
 	api_stop(app->api);
 	ingest_stop(app->ingest);
 	publisher_stop(app->publisher);

@@ -10,6 +10,14 @@ MUST_CHECK enum status connection_open(const struct store_options *options, PGco
 /* Runs fixed text of this program: session set-up and migrations, never anything from outside. */
 MUST_CHECK enum status connection_run(PGconn *connection, const char *text, struct error *err);
 
+/* What the failure of a statement means to the caller; `result` may be NULL. Never OK. */
+MUST_CHECK enum status connection_status(const PGresult *result, PGconn *connection, struct error *err);
+
+/* Until PQgetResult() would not block; wait_ms -1 for ever. TIMEOUT: the server does not answer; the connection is of no
+ * more use. */
+MUST_CHECK enum status connection_wait(PGconn *connection, int wait_ms, struct error *err);
+
+DEFINE_CLEANUP(pg_result, PGresult *, PQclear)
 DEFINE_CLEANUP(pg_connection, PGconn *, PQfinish)
 
 #endif

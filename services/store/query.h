@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "store/connection.h"
 #include "store/store.h"
 
 /* QUERY_NODE_BY_ID and so on: one for each `-- name:` in sql/queries. */
@@ -60,7 +61,5 @@ int64_t row_i64(const PGresult *rows, int row, int column);
 bool row_bool(const PGresult *rows, int row, int column);
 /* Copies into a field of a struct; false when it does not fit. */
 MUST_CHECK bool row_copy(const PGresult *rows, int row, int column, char *ret_text, size_t size);
-
-DEFINE_CLEANUP(pg_result, PGresult *, PQclear)
 
 #endif

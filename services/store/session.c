@@ -20,13 +20,13 @@ enum status store_session_new(struct store *store, const char *user_id, const un
 	return row_copy(rows, 0, 0, ret_session_id, UUID_BYTES + 1) ? STATUS_OK : column_too_long(err);
 }
 
-/* Column order: session_access in sql/queries/session.sql. */
-enum status store_session_access(struct store *store, const char *session_id, const char *node_id,
-				 struct session_access *ret_access, struct error *err)
+/* Column order: session_access and session_access_params in sql/queries/session.sql. */
+static enum status query_access(struct store *store, enum query query, const char *session_id, const char *node_id,
+				struct session_access *ret_access, PGresult **ret_rows, struct error *err)
 {
 	const struct arg args[] = { arg_text(session_id), arg_text(node_id) };
 	CLEANUP(pg_result) PGresult *rows = NULL;
-	enum status st = store_query(store, QUERY_SESSION_ACCESS, args, ARRAY_LEN(args), &rows, err);
+	enum status st = store_query(store, query, args, ARRAY_LEN(args), &rows, err);
 	if (st != STATUS_OK)
 		return st;
 	if (PQntuples(rows) == 0)
@@ -36,7 +36,25 @@ enum status store_session_access(struct store *store, const char *session_id, co
 	    !row_copy(rows, 0, 2, access.role, sizeof(access.role)))
 		return column_too_long(err);
 	*ret_access = access;
+	*ret_rows = STEAL(rows);
 	return STATUS_OK;
+}
+
+enum status store_session_access(struct store *store, const char *session_id, const char *node_id,
+				 struct session_access *ret_access, struct error *err)
+{
+	CLEANUP(pg_result) PGresult *rows = NULL;
+	return query_access(store, QUERY_SESSION_ACCESS, session_id, node_id, ret_access, &rows, err);
+}
+
+enum status store_session_access_params(struct store *store, const char *session_id, const char *node_id,
+					struct session_access *ret_access, struct buffer *ret_json, struct error *err)
+{
+	CLEANUP(pg_result) PGresult *rows = NULL;
+	enum status st = query_access(store, QUERY_SESSION_ACCESS_PARAMS, session_id, node_id, ret_access, &rows, err);
+	if (st == STATUS_OK && ret_access->role[0] != '\0')
+		buffer_put(ret_json, PQgetvalue(rows, 0, 3), (size_t)PQgetlength(rows, 0, 3));
+	return st;
 }
 
 /* Column order: session_refresh in sql/queries/session.sql. */

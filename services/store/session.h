@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/macros.h"
 #include "model/limits.h"
 #include "store/store.h"
@@ -36,6 +37,10 @@ MUST_CHECK enum status store_session_new(struct store *store, const char *user_i
 /* `node_id` may be NULL. */
 MUST_CHECK enum status store_session_access(struct store *store, const char *session_id, const char *node_id,
 					    struct session_access *ret_access, struct error *err);
+/* The same, and the node's parameters in the same statement; nothing is written when role is "". */
+MUST_CHECK enum status store_session_access_params(struct store *store, const char *session_id, const char *node_id,
+						   struct session_access *ret_access, struct buffer *ret_json,
+						   struct error *err);
 /* Marks the session as used now. */
 MUST_CHECK enum status store_session_refresh(struct store *store, const unsigned char *refresh_hash,
 					     size_t refresh_hash_len, struct session_user *ret_user, struct error *err);

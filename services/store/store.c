@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include <libpq-fe.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,70 +29,12 @@ struct store {
 	int n_sent; /* statements of the batch that is being sent */
 };
 
-/* What the failure of a statement means to the caller, by SQLSTATE (PostgreSQL appendix A). */
-static enum status status_of_result(const PGresult *result, PGconn *connection, struct error *err)
-{
-	const char *sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-	if (!sqlstate)
-		return error_set(err, STATUS_UNAVAILABLE, "database: %s", PQerrorMessage(connection));
-	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
-	if (strncmp(sqlstate, "23", 2) == 0)
-		return error_set(err, STATUS_CONFLICT, "%s", constraint ? constraint : message);
-	if (strncmp(sqlstate, "22", 2) == 0 || strncmp(sqlstate, "54", 2) == 0) /* data, or a limit that it crosses */
-		return error_set(err, STATUS_INVALID, "database refused a value: %s", message);
-	/* 08 connection, 40 rolled back, 53 resources, 55 lock or state, 57 operator, 58 system: retry may help */
-	static const char *const passing[] = { "08", "40", "53", "55", "57", "58", "25006" };
-	for (size_t i = 0; i < ARRAY_LEN(passing); i++) {
-		if (strncmp(sqlstate, passing[i], strlen(passing[i])) == 0)
-			return error_set(err, STATUS_UNAVAILABLE, "database: %s %s", sqlstate, message);
-	}
-	return error_set(err, STATUS_INTERNAL, "database: %s %s", sqlstate, message);
-}
-
-static enum status run_text(PGconn *connection, const char *text, struct error *err)
-{
-	CLEANUP(pg_result) PGresult *result = PQexec(connection, text);
-	ExecStatusType kind = PQresultStatus(result);
-	if (kind == PGRES_COMMAND_OK || kind == PGRES_TUPLES_OK)
-		return STATUS_OK;
-	return status_of_result(result, connection, err);
-}
-
-enum status connection_open(const struct store_options *options, PGconn **ret_connection, struct error *err)
-{
-	CLEANUP(secret) struct secret password = { .len = 0 };
-	if (options->password_file && *options->password_file) {
-		enum status st = secret_read(&password, options->password_file, err);
-		if (st != STATUS_OK)
-			return st;
-	}
-	char connect_timeout[12];
-	(void)snprintf(connect_timeout, sizeof(connect_timeout), "%d", STORE_CONNECT_TIMEOUT_S);
-	const char *const keys[] = { "dbname",          "password",        "application_name",
-				     "connect_timeout", "client_encoding", NULL };
-	/* an empty password means "none" to libpq; expand_dbname lets the URL stand in dbname */
-	const char *const values[] = { options->url,  password.len ? password.bytes : NULL,
-				       options->name, connect_timeout,
-				       "UTF8",        NULL };
-	CLEANUP(pg_connection) PGconn *connection = PQconnectdbParams(keys, values, 1);
-	if (PQstatus(connection) != CONNECTION_OK)
-		return error_set(err, STATUS_UNAVAILABLE, "database: %s", PQerrorMessage(connection));
-	*ret_connection = STEAL(connection);
-	return STATUS_OK;
-}
-
-enum status connection_run(PGconn *connection, const char *text, struct error *err)
-{
-	return run_text(connection, text, err);
-}
-
 static enum status set_up_session(const struct store_options *options, PGconn *connection, struct error *err)
 {
 	char text[128];
 	(void)snprintf(text, sizeof(text), "SET statement_timeout = %d; SET timezone = 'UTC'",
 		       options->statement_timeout_ms);
-	enum status st = run_text(connection, text, err);
+	enum status st = connection_run(connection, text, err);
 	if (st != STATUS_OK || !options->role || !*options->role)
 		return st;
 	char *role = PQescapeIdentifier(connection, options->role, strlen(options->role));
@@ -102,7 +45,7 @@ static enum status set_up_session(const struct store_options *options, PGconn *c
 	PQfreemem(role);
 	if (len < 0 || (size_t)len >= sizeof(set_role))
 		return error_set(err, STATUS_INVALID, "database role is too long");
-	return run_text(connection, set_role, err);
+	return connection_run(connection, set_role, err);
 }
 
 static enum status check_schema(PGconn *connection, struct error *err)
@@ -113,7 +56,7 @@ static enum status check_schema(PGconn *connection, struct error *err)
 	if (sqlstate && strcmp(sqlstate, "42P01") == 0)
 		return error_set(err, STATUS_CONFLICT, "the database has no schema yet: run 'cistern migrate'");
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
-		return status_of_result(result, connection, err);
+		return connection_status(result, connection, err);
 	int64_t version = row_i64(result, 0, 0);
 	if (version < STORE_SCHEMA_VERSION)
 		return error_set(err, STATUS_CONFLICT,
@@ -123,15 +66,18 @@ static enum status check_schema(PGconn *connection, struct error *err)
 }
 
 /* Reads the result of one pipelined statement; the NULL behind it is read too. */
-static enum status take_pipeline_result(PGconn *connection, ExecStatusType wanted, struct error *err)
+static enum status take_pipeline_result(PGconn *connection, ExecStatusType wanted, int wait_ms, struct error *err)
 {
+	enum status waited = connection_wait(connection, wait_ms, err);
+	if (waited != STATUS_OK)
+		return waited;
 	CLEANUP(pg_result) PGresult *result = PQgetResult(connection);
 	ExecStatusType kind = result ? PQresultStatus(result) : PGRES_FATAL_ERROR;
 	enum status st = STATUS_OK;
 	if (kind == PGRES_PIPELINE_ABORTED)
 		st = error_set(err, STATUS_INTERNAL, "statement skipped after a failure");
 	else if (kind != wanted && !(wanted == PGRES_COMMAND_OK && kind == PGRES_TUPLES_OK))
-		st = status_of_result(result, connection, err);
+		st = connection_status(result, connection, err);
 	if (kind != PGRES_PIPELINE_SYNC && result) {
 		CLEANUP(pg_result) PGresult *end = PQgetResult(connection);
 		(void)end; /* NULL: the end of this statement's results */
@@ -139,20 +85,26 @@ static enum status take_pipeline_result(PGconn *connection, ExecStatusType wante
 	return st;
 }
 
-/* All results up to and with the sync; the first failure is the one that is told. */
-static enum status drain_pipeline(PGconn *connection, int n_statements, struct error *err)
+/* All results up to and with the sync; the first failure is the one that is told. TIMEOUT leaves the rest unread. */
+static enum status drain_pipeline(PGconn *connection, int n_statements, int wait_ms, struct error *err)
 {
 	enum status first = STATUS_OK;
-	for (int i = 0; i < n_statements; i++) {
-		enum status st = take_pipeline_result(connection, PGRES_COMMAND_OK, first == STATUS_OK ? err : NULL);
-		if (first == STATUS_OK)
+	for (int i = 0; i <= n_statements && first != STATUS_TIMEOUT; i++) {
+		ExecStatusType wanted = i < n_statements ? PGRES_COMMAND_OK : PGRES_PIPELINE_SYNC;
+		enum status st = take_pipeline_result(connection, wanted, wait_ms, first == STATUS_OK ? err : NULL);
+		if (first == STATUS_OK || st == STATUS_TIMEOUT)
 			first = st;
 	}
-	enum status st = take_pipeline_result(connection, PGRES_PIPELINE_SYNC, first == STATUS_OK ? err : NULL);
-	return first != STATUS_OK ? first : st;
+	return first;
 }
 
-static enum status prepare_all(PGconn *connection, struct error *err)
+/* Longer than the server's own limit for a statement, so that this one speaks only when the server does not. */
+static int answer_wait_ms(const struct store_options *options)
+{
+	return options->statement_timeout_ms > 0 ? options->statement_timeout_ms + STORE_GRACE_MS : -1;
+}
+
+static enum status prepare_all(PGconn *connection, int wait_ms, struct error *err)
 {
 	if (!PQenterPipelineMode(connection))
 		return error_set(err, STATUS_INTERNAL, "no pipeline mode");
@@ -162,7 +114,7 @@ static enum status prepare_all(PGconn *connection, struct error *err)
 	}
 	if (!PQpipelineSync(connection))
 		return error_set(err, STATUS_UNAVAILABLE, "database: %s", PQerrorMessage(connection));
-	enum status st = drain_pipeline(connection, N_QUERIES, err);
+	enum status st = drain_pipeline(connection, N_QUERIES, wait_ms, err);
 	if (st == STATUS_OK && !PQexitPipelineMode(connection))
 		st = error_set(err, STATUS_INTERNAL, "pipeline mode did not end");
 	return st;
@@ -177,7 +129,7 @@ static enum status connect_store(struct store *store, struct error *err)
 	if (st == STATUS_OK)
 		st = check_schema(connection, err);
 	if (st == STATUS_OK)
-		st = prepare_all(connection, err);
+		st = prepare_all(connection, answer_wait_ms(&store->options), err);
 	if (st != STATUS_OK)
 		return st;
 	store->connection = STEAL(connection);
@@ -190,8 +142,22 @@ static void drop_connection(struct store *store)
 	store->connection = NULL;
 }
 
+/* An idle connection has nothing to read unless the server has closed it, as it does when it is restarted. To find that out here
+ * costs one poll(); to find it out with the statement would fail a request of each thread after every restart. */
+static bool is_closed_by_server(PGconn *connection)
+{
+	struct pollfd socket = { .fd = PQsocket(connection), .events = POLLIN };
+	while (poll(&socket, 1, 0) > 0) { /* first perhaps its last words, then the end */
+		if (!PQconsumeInput(connection))
+			return true;
+	}
+	return false;
+}
+
 static enum status need_connection(struct store *store, struct error *err)
 {
+	if (store->connection && is_closed_by_server(store->connection))
+		drop_connection(store);
 	if (store->connection)
 		return STATUS_OK;
 	int64_t now_us = clock_monotonic_us();
@@ -201,12 +167,12 @@ static enum status need_connection(struct store *store, struct error *err)
 	return connect_store(store, err);
 }
 
-/* After a failure: is the connection still good for the next statement? */
+/* After a failure: a connection that is lost, or whose answer did not come, is dropped; the next call opens another. */
 static enum status after_failure(struct store *store, enum status st)
 {
-	if (PQstatus(store->connection) != CONNECTION_OK)
+	if (st == STATUS_TIMEOUT || PQstatus(store->connection) != CONNECTION_OK)
 		drop_connection(store);
-	return st;
+	return st == STATUS_TIMEOUT ? STATUS_UNAVAILABLE : st;
 }
 
 enum status store_open(const struct store_options *options, struct store **ret_store, struct error *err)
@@ -260,12 +226,18 @@ enum status store_query(struct store *store, enum query query, const struct arg 
 		return st;
 	struct arg_lists lists;
 	spread(args, n_args, &lists);
-	CLEANUP(pg_result)
-	PGresult *rows = PQexecPrepared(store->connection, statements[query].name, (int)n_args, lists.values,
-					lists.lengths, lists.formats, 0);
+	PGconn *connection = store->connection;
+	if (!PQsendQueryPrepared(connection, statements[query].name, (int)n_args, lists.values, lists.lengths,
+				 lists.formats, 0))
+		return after_failure(store, connection_status(NULL, connection, err));
+	st = connection_wait(connection, answer_wait_ms(&store->options), err);
+	if (st != STATUS_OK)
+		return after_failure(store, st);
+	CLEANUP(pg_result) PGresult *rows = PQgetResult(connection);
+	CLEANUP(pg_result) PGresult *end = rows ? PQgetResult(connection) : NULL; /* NULL: the end of the results */
 	ExecStatusType kind = PQresultStatus(rows);
 	if (kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK)
-		return after_failure(store, status_of_result(rows, store->connection, err));
+		return after_failure(store, connection_status(rows, connection, err));
 	*ret_rows = STEAL(rows);
 	return STATUS_OK;
 }
@@ -319,12 +291,12 @@ enum status store_batch_finish(struct store *store, struct error *err)
 		drop_connection(store);
 		return st;
 	}
-	enum status st = drain_pipeline(store->connection, store->n_sent, err);
-	if (!PQexitPipelineMode(store->connection))
-		drop_connection(store); /* only after a lost connection; the next call opens a new one */
-	else
-		st = after_failure(store, st);
-	return st;
+	enum status st = drain_pipeline(store->connection, store->n_sent, answer_wait_ms(&store->options), err);
+	/* after a lost connection or a timeout the pipeline cannot end in order; then the connection goes */
+	if (!PQexitPipelineMode(store->connection) && st != STATUS_TIMEOUT)
+		st = st == STATUS_OK ? error_set(err, STATUS_TIMEOUT, "database: pipeline did not end")
+				     : STATUS_TIMEOUT;
+	return st == STATUS_OK ? STATUS_OK : after_failure(store, st);
 }
 
 struct arg arg_text(const char *text)

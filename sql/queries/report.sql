@@ -37,9 +37,12 @@ ON CONFLICT (node_id) DO UPDATE
 SET config = excluded.config, node_name = excluded.node_name, node_type = excluded.node_type, model = excluded.model,
     fw_version = excluded.fw_version, received_at = excluded.received_at;
 
--- The broker (re)started: every session before its first is over.
+-- The broker (re)started: every session before its first is over. A number from the future is of a clock that was set back since;
+-- it would hide every new session.
 -- name: report_broker_started
-UPDATE node SET connected = false, presence_at = time_us($2::bigint) WHERE connected AND session_no < $1::bigint;
+UPDATE node SET connected = false, presence_at = time_us($2::bigint),
+                session_no = CASE WHEN session_no > $2::bigint + 60000000 THEN 0 ELSE session_no END
+WHERE (connected AND session_no < $1::bigint) OR session_no > $2::bigint + 60000000;
 
 -- The newest session wins; within one session the disconnect is the last word.
 -- name: report_presence

@@ -13,6 +13,17 @@ FROM session s JOIN account a USING (user_id)
 LEFT JOIN node_user n ON n.node_id = $2 AND n.user_id = s.user_id
 WHERE s.session_id = $1::uuid AND s.ended_at IS NULL AND s.expires_at > now();
 
+-- The same with the node's parameters, for the most frequent request: one statement in place of two is a third of its cost.
+-- The document is written as in node_params_for_user.
+-- name: session_access_params
+SELECT s.user_id, a.super_admin, n.role,
+       (SELECT '{' || coalesce(string_agg(to_json(device)::text || ':' || params, ',' ORDER BY device), '') || '}'
+        FROM (SELECT device, '{' || string_agg(to_json(param)::text || ':' || value::text, ',' ORDER BY param) || '}' AS params
+              FROM node_param p WHERE p.node_id = n.node_id GROUP BY device) d)
+FROM session s JOIN account a USING (user_id)
+LEFT JOIN node_user n ON n.node_id = $2 AND n.user_id = s.user_id
+WHERE s.session_id = $1::uuid AND s.ended_at IS NULL AND s.expires_at > now();
+
 -- name: session_refresh
 UPDATE session s SET last_used_at = now() FROM account a
 WHERE s.refresh_hash = $1::bytea AND s.ended_at IS NULL AND s.expires_at > now() AND a.user_id = s.user_id
