@@ -121,7 +121,7 @@ static enum status take_words(const struct command_table *table, struct cursor *
 		}
 	}
 	if (n_left == 0)
-		return error_set(err, STATUS_INVALID, "no command is given");
+		return STATUS_OK; /* fine with --help, and else told by check_complete() */
 	return error_set(err, STATUS_INVALID, "unknown command '%s%s%s'", cursor->at[0], n_left > 1 ? " " : "",
 			 n_left > 1 ? cursor->at[1] : "");
 }
@@ -151,6 +151,8 @@ static enum status take_rest(struct cursor *cursor, struct global_values *global
 static enum status check_complete(const struct call *call, struct error *err)
 {
 	const struct command *command = call->command;
+	if (!command)
+		return error_set(err, STATUS_INVALID, "no command is given");
 	if (call->n_operands < command->operands_min)
 		return error_set(err, STATUS_INVALID, "something is missing");
 	for (size_t i = 0; i < COMMAND_OPTIONS_MAX; i++) {
@@ -191,7 +193,7 @@ enum status call_parse(const struct command_table *table, int argc, char *const 
 	struct global_values globals = { .config = NULL };
 	struct call call = { .command = NULL };
 	enum status st = take_leading_globals(&cursor, &globals, err);
-	if (st == STATUS_OK && !(globals.help && cursor.at == cursor.end))
+	if (st == STATUS_OK)
 		st = take_words(table, &cursor, &call, err);
 	if (st == STATUS_OK && call.command)
 		st = take_rest(&cursor, &globals, &call, err);

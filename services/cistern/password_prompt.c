@@ -96,7 +96,7 @@ static enum status ask(const struct terminal *terminal, const char *question, st
 
 enum status password_prompt(const char *user_name, struct secret *ret_password, struct error *err)
 {
-	struct terminal terminal;
+	struct terminal terminal = { .fd = -1, .signals = -1 };
 	char question[320];
 	(void)snprintf(question, sizeof(question), "Password for %s: ", user_name);
 	CLEANUP(secret) struct secret first = { .len = 0 };
