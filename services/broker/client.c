@@ -4,6 +4,16 @@
 #include <mosquitto.h>
 #include <string.h>
 
+enum status client_library_start(struct error *err)
+{
+	return client_status(mosquitto_lib_init(), "library", err);
+}
+
+void client_library_stop(void)
+{
+	(void)mosquitto_lib_cleanup(); /* nothing is left to be done about a failure */
+}
+
 enum status client_status(int result, const char *doing, struct error *err)
 {
 	if (result == MOSQ_ERR_SUCCESS)

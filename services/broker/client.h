@@ -18,6 +18,10 @@ struct broker_options {
 
 enum { BROKER_KEEPALIVE_S = 30 };
 
+/* The library as a whole: once in main, before threads start and after they ended. */
+MUST_CHECK enum status client_library_start(struct error *err);
+void client_library_stop(void);
+
 /* A client that is set up but not connected; the caller owns it. UNAVAILABLE when the TLS files cannot be used. */
 MUST_CHECK enum status client_new(const struct broker_options *options, bool clean_session, void *context,
 				  struct mosquitto **ret_client, struct error *err);

@@ -2,7 +2,6 @@
  * together; docs/architecture.md has the picture and the list of threads. */
 #include <curl/curl.h>
 #include <getopt.h>
-#include <mosquitto.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -272,12 +271,12 @@ int main(int argc, char **argv)
 	if (check_only)
 		return EXIT_SUCCESS;
 	if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
-	    mosquitto_lib_init() != MOSQ_ERR_SUCCESS) {
+	    client_library_start(&err) != STATUS_OK) {
 		log_error("start.failed", F_STR("reason", "a library did not start"));
 		return EXIT_FAILURE;
 	}
 	int status = run(&app);
-	mosquitto_lib_cleanup();
+	client_library_stop();
 	curl_global_cleanup();
 	return status;
 }

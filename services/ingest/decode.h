@@ -12,9 +12,6 @@ MUST_CHECK enum status decode_node_id(const json_t *document, const struct messa
 /* The payload as one JSON object within the limits of threats.md section 4 and with no other node's id. */
 MUST_CHECK enum status decode_object(const struct message *message, json_t **ret_document, struct error *err);
 
-/* The part of decode_object() about `node_id`. */
-MUST_CHECK enum status decode_node_id(const json_t *document, const struct message *message, struct error *err);
-
 /* A member that must be a string of min..max bytes. */
 MUST_CHECK enum status decode_text(const json_t *object, const char *key, size_t min, size_t max, const char **ret_text,
 				   struct error *err);

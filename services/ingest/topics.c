@@ -78,11 +78,13 @@ static const char *rule_of(const struct topic_handler *handler)
  * grouped row covers has no plain filter of its own. */
 static bool is_covered(const struct topic_handler *handler)
 {
-	for (size_t i = 0; i < ARRAY_LEN(topic_handlers); i++) {
+	for (size_t i = 0; !handler->grouped && i < ARRAY_LEN(topic_handlers); i++) {
 		const struct topic_handler *other = &topic_handlers[i];
-		size_t len = other->grouped ? strlen(other->suffix) : 0;
-		if (other->grouped && !handler->grouped && strncmp(handler->suffix, other->suffix, len) == 0 &&
-		    handler->suffix[len] == '/' && !strchr(handler->suffix + len + 1, '/'))
+		if (!other->suffix || !other->grouped)
+			continue;
+		size_t len = strlen(other->suffix);
+		if (strncmp(handler->suffix, other->suffix, len) == 0 && handler->suffix[len] == '/' &&
+		    !strchr(handler->suffix + len + 1, '/'))
 			return true;
 	}
 	return false;

@@ -3,13 +3,13 @@
 #define CISTERN_MODEL_LIMITS_H
 
 enum {
-	NAME_BYTES_MAX = 64,	   /* of a device or parameter: a JSON key (threats.md section 4) */
+	NAME_BYTES_MAX = 64, /* of a device or parameter: a JSON key (threats.md section 4) */
 	REQUEST_ID_BYTES_MAX = 40,
 	UUID_BYTES = 36,
 	USER_NAME_BYTES_MAX = 254, /* RFC 5321 4.5.3.1.3 less the brackets */
 	MAPPING_SECRET_BYTES_MAX = 128,
 	PARAMS_REMOTE_BYTES_MAX = 8192, /* mqtt.md section 1: stay below 8 KB towards a node */
-	ITEMS_PER_PUT_MAX = 100,	/* nodes in one PUT of parameters */
+	ITEMS_PER_PUT_MAX = 100,        /* nodes in one PUT of parameters */
 	PAGE_MAX = 100,
 };
 

@@ -18,7 +18,8 @@ struct discard {
 static void on_connect(struct mosquitto *client, void *context, int result)
 {
 	(void)context;
-	char plain[] = "node/+/params/local", alias[] = "$aws/rules/esp_set_params/node/+/params/local", end[] = "node/+/alert";
+	char plain[] = "node/+/params/local", alias[] = "$aws/rules/esp_set_params/node/+/params/local",
+	     end[] = "node/+/alert";
 	char *filters[] = { plain, alias, end };
 	if (result != 0 || mosquitto_subscribe_multiple(client, NULL, ARRAY_LEN(filters), filters, 1, 0, NULL) != 0)
 		exit(EXIT_FAILURE);
