@@ -2,7 +2,8 @@
  *
  *   discard HOST PORT CA CERT KEY
  *
- * Prints `ready` when subscribed, then one line `done COUNT` when a message on node/+/alert arrives: the load's last. */
+ * Prints `ready` when subscribed, and a line `alert COUNT PAYLOAD` for each message on node/+/alert: the load's last. Runs until it
+ * is killed. */
 #include <mosquitto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,6 @@
 #include "base/macros.h"
 
 struct discard {
-	struct mosquitto *client;
 	unsigned long n_messages;
 };
 
@@ -34,12 +34,13 @@ static void on_subscribe(struct mosquitto *client, void *context, int mid, int n
 
 static void on_message(struct mosquitto *client, void *context, const struct mosquitto_message *message)
 {
+	(void)client;
 	struct discard *discard = context;
 	discard->n_messages++;
 	if (strstr(message->topic, "/alert")) {
-		(void)printf("done %lu\n", discard->n_messages);
+		(void)printf("alert %lu %.*s\n", discard->n_messages, message->payloadlen,
+			     (const char *)message->payload);
 		(void)fflush(stdout);
-		(void)mosquitto_disconnect(client);
 	}
 }
 
