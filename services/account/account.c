@@ -94,10 +94,11 @@ static void hash_code(const struct account *account, const char *purpose, const 
 static enum status mail_code(const struct account *account, const char *user_name, const char *code, struct error *err)
 {
 	char text[256];
-	(void)snprintf(text, sizeof(text),
-		       "%s is your confirmation code.\n\nIt can be used for %d minutes. If you did not sign up, ignore this "
-		       "message.\n",
-		       code, CODE_LIFETIME_S / 60);
+	(void)snprintf(
+		text, sizeof(text),
+		"%s is your confirmation code.\n\nIt can be used for %d minutes. If you did not sign up, ignore this "
+		"message.\n",
+		code, CODE_LIFETIME_S / 60);
 	const struct mail mail = { .to = user_name, .subject = "Your confirmation code", .text = text, .code = code };
 	enum status st = mailer_send(account->options.mailer, &mail, err);
 	sodium_memzero(text, sizeof(text));
@@ -106,10 +107,12 @@ static enum status mail_code(const struct account *account, const char *user_nam
 
 static enum status mail_notice(const struct account *account, const char *user_name, struct error *err)
 {
-	const struct mail mail = { .to = user_name,
-				   .subject = "You already have an account",
-				   .text = "Somebody, perhaps you, tried to sign up with this address. You already have an "
-					   "account, and nothing has changed: sign in with your password.\n" };
+	const struct mail mail = {
+		.to = user_name,
+		.subject = "You already have an account",
+		.text = "Somebody, perhaps you, tried to sign up with this address. You already have an "
+			"account, and nothing has changed: sign in with your password.\n"
+	};
 	return mailer_send(account->options.mailer, &mail, err);
 }
 
@@ -138,8 +141,8 @@ enum status account_sign_up(const struct account *account, struct store *store, 
 	return st;
 }
 
-enum status account_confirm(const struct account *account, struct store *store, const char *user_name,
-			    const char *code, struct error *err)
+enum status account_confirm(const struct account *account, struct store *store, const char *user_name, const char *code,
+			    struct error *err)
 {
 	unsigned char code_hash[CODE_HASH_BYTES];
 	hash_code(account, "signup", user_name, code, code_hash);

@@ -39,7 +39,7 @@ struct account_options {
 };
 
 struct account_tokens {
-	struct buffer id, access;			/* without NUL at the end */
+	struct buffer id, access;              /* without NUL at the end */
 	char refresh[REFRESH_TOKEN_BYTES + 1]; /* "" after a refresh */
 };
 

@@ -88,9 +88,9 @@ static void put_token(const struct token_key *key, json_t *claims, struct buffer
 static json_t *new_claims(const struct token_key *key, const struct token_claims *about, const char *use)
 {
 	json_int_t now_s = clock_now_us() / 1000000;
-	json_t *claims = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "iss", key->issuer, "aud", use, "sub",
-				   about->user_id, "sid", about->session_id, "token_use", use, "iat", now_s, "exp",
-				   now_s + key->lifetime_s);
+	json_t *claims =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "iss", key->issuer, "aud", use, "sub", about->user_id,
+			  "sid", about->session_id, "token_use", use, "iat", now_s, "exp", now_s + key->lifetime_s);
 	if (!claims)
 		abort(); /* out of memory, or an issuer that is not UTF-8: token_key_read's caller has settings in UTF-8 */
 	return claims;
@@ -179,7 +179,8 @@ void token_make_refresh(char ret_token[REFRESH_TOKEN_BYTES + 1])
 {
 	unsigned char random[REFRESH_TOKEN_BYTES / 2];
 	randombytes_buf(random, sizeof(random));
-	(void)sodium_bin2hex(ret_token, REFRESH_TOKEN_BYTES + 1, random, sizeof(random)); /* returns its first argument */
+	(void)sodium_bin2hex(ret_token, REFRESH_TOKEN_BYTES + 1, random,
+			     sizeof(random)); /* returns its first argument */
 	sodium_memzero(random, sizeof(random));
 }
 

@@ -2,7 +2,13 @@
 
 #include <string.h>
 
-enum { PHONE_DIGITS_MIN = 7, PHONE_DIGITS_MAX = 15, LOCAL_BYTES_MAX = 64, LABEL_BYTES_MAX = 63, DOMAIN_BYTES_MAX = 253 };
+enum {
+	PHONE_DIGITS_MIN = 7,
+	PHONE_DIGITS_MAX = 15,
+	LOCAL_BYTES_MAX = 64,
+	LABEL_BYTES_MAX = 63,
+	DOMAIN_BYTES_MAX = 253
+};
 
 /* <ctype.h> asks the locale; these do not. */
 static bool is_digit(char c)
@@ -67,12 +73,12 @@ enum status user_name_canonical(const char *text, user_name_text ret_name, struc
 	size_t len = strnlen(text, USER_NAME_BYTES_MAX + 1);
 	if (len > USER_NAME_BYTES_MAX)
 		return error_set(err, STATUS_INVALID, "user name is longer than %d bytes", USER_NAME_BYTES_MAX);
-	user_name_text name;
+	user_name_text name = "";
 	for (size_t i = 0; i <= len; i++)
 		name[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + ('a' - 'A') : text[i]);
 	const char *at = strchr(name, '@');
-	bool valid = at ? local_valid(name, (size_t)(at - name)) && domain_valid(at + 1) :
-			  name[0] == '+' && phone_valid(name);
+	bool valid = at ? local_valid(name, (size_t)(at - name)) && domain_valid(at + 1)
+			: name[0] == '+' && phone_valid(name);
 	if (!valid)
 		return error_set(err, STATUS_INVALID, "user name is neither an e-mail address nor a +phone number");
 	memcpy(ret_name, name, len + 1);

@@ -34,24 +34,24 @@ struct api_probe {
 };
 
 struct api_options {
-	struct store_options store;	/* for each worker's connection */
+	struct store_options store; /* for each worker's connection */
 	const struct account *account;
-	struct publisher *publisher;	/* for commands to nodes */
+	struct publisher *publisher; /* for commands to nodes */
 	struct api_probe probes[API_PROBES_MAX];
 
-	const char *bind;		/* numeric address of the plain listener */
-	int port;			/* 0: no plain listener */
+	const char *bind; /* numeric address of the plain listener */
+	int port;         /* 0: no plain listener */
 	const char *tls_bind;
-	int tls_port;			/* 0: no TLS listener */
+	int tls_port;                             /* 0: no TLS listener */
 	const char *tls_cert_file, *tls_key_file; /* PEM */
-	const char *cors_origin;	/* the one origin of browsers; NULL or "": none */
-	int threads;			/* workers of each listener */
-	int connections_max;		/* of each listener */
+	const char *cors_origin;                  /* the one origin of browsers; NULL or "": none */
+	int threads;                              /* workers of each listener */
+	int connections_max;                      /* of each listener */
 	int connections_per_address_max;
 
 	const char *mqtt_host, *mqtt_cred_host; /* told to clients; an empty second is the first */
-	int sign_in_per_minute;		/* sign-in, sign-up and code attempts, per source and per account */
-	int requests_per_second;	/* signed-in requests, per account */
+	int sign_in_per_minute;                 /* sign-in, sign-up and code attempts, per source and per account */
+	int requests_per_second;                /* signed-in requests, per account */
 	int mapping_window_s;
 };
 

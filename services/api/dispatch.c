@@ -9,7 +9,10 @@
 #include "base/log.h"
 #include "model/node_id.h"
 
-enum { RETRY_AFTER_S = 1 }; /* told with 503: a queue was full or a part is coming back */
+enum {
+	RETRY_AFTER_S = 1, /* told with 503: a queue was full or a part is coming back */
+	LANE_WAIT_MAX_US = 4000000,
+};
 
 static const struct limiter_rate probe_rate = { .n = 50, .period_us = 1000000 };
 
@@ -53,7 +56,7 @@ void dispatch_refuse(struct request *request, enum status status, const char *re
 {
 	struct error err;
 	(void)error_set(&err, status, "%s", reason); /* the status is known */
-	(void)finish(request, status, &err);	     /* the caller knows that the reply follows */
+	(void)finish(request, status, &err);         /* the caller knows that the reply follows */
 }
 
 /* --- before the body --- */
@@ -174,9 +177,14 @@ enum dispatch_next dispatch_begin(struct request *request)
 
 static enum status check_session(struct request *request, struct error *err)
 {
-	enum status st = store_session_access(request->store, request->claims.session_id, request->node_id,
-					      &request->caller, err);
-	if (st == STATUS_NOT_FOUND || (st == STATUS_OK && strcmp(request->caller.user_id, request->claims.user_id) != 0))
+	const char *session_id = request->claims.session_id;
+	enum status st =
+		request->route->who == WHO_NODE_USER_PARAMS
+			? store_session_access_params(request->store, session_id, request->node_id, &request->caller,
+						      &request->reply.body, err)
+			: store_session_access(request->store, session_id, request->node_id, &request->caller, err);
+	if (st == STATUS_NOT_FOUND ||
+	    (st == STATUS_OK && strcmp(request->caller.user_id, request->claims.user_id) != 0))
 		return error_set(err, STATUS_UNAUTHENTICATED, "the session has ended");
 	return st;
 }
@@ -189,7 +197,7 @@ static enum status check_who(struct request *request, struct error *err)
 		return error_set(err, STATUS_UNAVAILABLE, "database is away");
 	if (request->route->who == WHO_ANYONE)
 		return STATUS_OK;
-	if (request->route->who != WHO_NODE_USER)
+	if (request->route->who == WHO_USER)
 		return check_session(request, err);
 	struct error why = { .status = STATUS_OK };
 	const char *node_id = NULL;
@@ -220,10 +228,19 @@ enum dispatch_next dispatch_run(struct request *request)
 	return finish(request, st, &err);
 }
 
+/* Who has waited so long has hung up by now (the CLI after 5 s): a queue must not be worked off for nobody. */
+static enum status go_slow(struct request *request, struct error *err)
+{
+	if (clock_monotonic_us() - request->began_at_us > LANE_WAIT_MAX_US)
+		return error_set(err, STATUS_UNAVAILABLE, "waited too long for its lane");
+	if (!request->store)
+		return error_set(err, STATUS_UNAVAILABLE, "database is away");
+	return request->route->slow(request, err);
+}
+
 void dispatch_slow(struct request *request)
 {
 	struct error err = { .status = STATUS_OK };
-	enum status st = request->store ? request->route->slow(request, &err) :
-					  error_set(&err, STATUS_UNAVAILABLE, "database is away");
+	enum status st = go_slow(request, &err);
 	(void)finish(request, st, &err); /* always the reply */
 }

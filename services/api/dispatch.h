@@ -14,9 +14,9 @@
 #include "api/request.h"
 
 enum dispatch_next {
-	DISPATCH_BODY,	 /* read the body, then dispatch_run() */
-	DISPATCH_LANE,	 /* dispatch_slow() in route->lane */
-	DISPATCH_REPLY,	 /* the reply is written */
+	DISPATCH_BODY,  /* read the body, then dispatch_run() */
+	DISPATCH_LANE,  /* dispatch_slow() in route->lane */
+	DISPATCH_REPLY, /* the reply is written */
 };
 
 enum dispatch_next dispatch_begin(struct request *request);

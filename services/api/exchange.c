@@ -33,8 +33,7 @@ void *exchange_on_uri(void *context, const char *uri, struct MHD_Connection *con
 	struct api *api = context;
 	struct exchange *exchange = worker_take_exchange(api);
 	exchange->connection = connection;
-	exchange->watched =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	exchange->watched = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 	exchange->uri_len = strlen(uri);
 	if (exchange->uri_len <= REQUEST_URI_BYTES_MAX)
 		exchange->request->uri = arena_copy(exchange->request->arena, uri, exchange->uri_len);
@@ -311,8 +310,9 @@ static enum MHD_Result run(struct exchange *exchange)
 	return dispatch_run(exchange->request) == DISPATCH_LANE ? go_to_lane(exchange) : send_reply(exchange);
 }
 
-enum MHD_Result exchange_on_access(void *context, struct MHD_Connection *connection, const char *url, const char *method,
-				   const char *version, const char *upload, size_t *upload_len, void **state)
+enum MHD_Result exchange_on_access(void *context, struct MHD_Connection *connection, const char *url,
+				   const char *method, const char *version, const char *upload, size_t *upload_len,
+				   void **state)
 {
 	(void)context, (void)connection, (void)url;
 	struct exchange *exchange = *state;

@@ -46,7 +46,8 @@ static uint64_t tag_of(const struct limiter *limiter, enum limiter_kind kind, co
 {
 	unsigned char text[1 + KEY_BYTES_MAX];
 	text[0] = (unsigned char)kind;
-	size_t len = key_len < KEY_BYTES_MAX ? key_len : KEY_BYTES_MAX; /* keys are ids, names and addresses: never cut */
+	size_t len =
+		key_len < KEY_BYTES_MAX ? key_len : KEY_BYTES_MAX; /* keys are ids, names and addresses: never cut */
 	memcpy(text + 1, key, len);
 	uint64_t tag = 0;
 	crypto_shorthash((unsigned char *)&tag, text, 1 + len, limiter->hash_key);

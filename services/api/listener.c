@@ -121,7 +121,7 @@ static unsigned flags_of(const struct listener_options *options, const struct so
 static enum status start_daemon(struct api *api, const struct listener_options *options, const struct pem *cert,
 				const struct pem *key, struct MHD_Daemon **ret_daemon, struct error *err)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
 	enum status st = read_address(options, &address, err);
 	if (st != STATUS_OK)
 		return st;
@@ -149,8 +149,8 @@ static enum status start_daemon(struct api *api, const struct listener_options *
 				       exchange_on_access, api, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
 				       MHD_OPTION_ARRAY, list.items, MHD_OPTION_END);
 	if (!*ret_daemon)
-		return error_set(err, STATUS_UNAVAILABLE, "cannot serve on %s port %d: %s", options->bind, options->port,
-				 errno ? strerror(errno) : "see the log at debug");
+		return error_set(err, STATUS_UNAVAILABLE, "cannot serve on %s port %d: %s", options->bind,
+				 options->port, errno ? strerror(errno) : "see the log at debug");
 	return STATUS_OK;
 }
 

@@ -53,8 +53,7 @@ static enum status add(struct request *request, const struct wish *wish, struct 
 		return st;
 	struct buffer *body = &request->reply.body;
 	buffer_puts(body, "{\"status\":\"success\"");
-	reply_put_member(body, "description",
-			 state == MAPPING_CONFIRMED ? "Mapping confirmed" : "Mapping requested");
+	reply_put_member(body, "description", state == MAPPING_CONFIRMED ? "Mapping confirmed" : "Mapping requested");
 	reply_put_member(body, "request_id", request_id);
 	buffer_putc(body, '}');
 	return STATUS_OK;

@@ -51,7 +51,7 @@ enum status path_read(const char *raw, size_t raw_len, path_text ret_path, struc
 {
 	if (raw_len == 0 || raw[0] != '/')
 		return error_set(err, STATUS_INVALID, "path does not begin with a slash");
-	path_text path;
+	path_text path = "";
 	size_t len = 0;
 	for (size_t i = 0; i < raw_len; i++) {
 		char byte = raw[i];

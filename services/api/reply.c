@@ -6,7 +6,8 @@
 static const struct failure_row failures[] = {
 	[FAILURE_BODY] = { STATUS_INVALID, 100006, "Invalid request body" },
 	[FAILURE_USER_NAME_MISSING] = { STATUS_INVALID, 101001, "User name is missing" },
-	[FAILURE_USER_NAME] = { STATUS_INVALID, 101002, "User name must be an e-mail address or a phone number with +" },
+	[FAILURE_USER_NAME] = { STATUS_INVALID, 101002,
+				"User name must be an e-mail address or a phone number with +" },
 	[FAILURE_CREDENTIAL_MISSING] = { STATUS_INVALID, 101003, "Password or verification code is missing" },
 	[FAILURE_PASSWORD_POLICY] = { STATUS_INVALID, 101004,
 				      "Password needs 8 to 128 characters, a capital, a small letter and a digit" },
@@ -19,7 +20,8 @@ static const struct failure_row failures[] = {
 	[FAILURE_PATH] = { STATUS_NOT_FOUND, 102002, "No such path" },
 	[FAILURE_METHOD] = { STATUS_INVALID, 102003, "Method not allowed" }, /* 405: the dispatcher says so */
 	[FAILURE_MAPPING_REQUEST] = { STATUS_NOT_FOUND, 104001, "No such mapping request" },
-	[FAILURE_MAPPING_FIELD] = { STATUS_INVALID, 104002, "node_id, secret_key or operation is missing or not valid" },
+	[FAILURE_MAPPING_FIELD] = { STATUS_INVALID, 104002,
+				    "node_id, secret_key or operation is missing or not valid" },
 	[FAILURE_MAPPING_USER] = { STATUS_DENIED, 104003, "user_id is not the caller's" },
 	[FAILURE_MAPPING_LIMIT] = { STATUS_LIMIT, 104004, "Too many mapping requests" },
 	[FAILURE_NODE] = { STATUS_NOT_FOUND, 105001, "Node not associated with user" },

@@ -44,17 +44,17 @@ enum failure {
 
 struct failure_row {
 	enum status status;
-	int code;	  /* error_code */
+	int code;         /* error_code */
 	const char *text; /* description */
 };
 
 struct reply {
-	int http;	     /* 0: not decided yet */
+	int http;            /* 0: not decided yet */
 	int retry_after_s;   /* 0: no Retry-After */
 	const char *allow;   /* of a 405 */
 	const char *methods; /* of a CORS preflight */
 	bool allows_origin;  /* the request came from the one origin of browsers */
-	bool closes;	     /* end the connection: its framing cannot be trusted, or a body is left unread */
+	bool closes;         /* end the connection: its framing cannot be trusted, or a body is left unread */
 	enum failure failure;
 	const char *reason; /* a description for the outside in place of the table's; lives in the arena */
 	struct buffer body;

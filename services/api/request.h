@@ -41,8 +41,9 @@ enum route_method { METHOD_GET = 1, METHOD_POST = 2, METHOD_PUT = 4, METHOD_DELE
 
 enum route_who {
 	WHO_ANYONE,
-	WHO_USER,      /* a live session */
-	WHO_NODE_USER, /* and the node in node_id or nodeid is mapped to its user */
+	WHO_USER,             /* a live session */
+	WHO_NODE_USER,        /* and the node in node_id or nodeid is mapped to its user */
+	WHO_NODE_USER_PARAMS, /* the same; the node's parameters come with the check, in one statement, into reply.body */
 };
 
 enum route_rate {
@@ -61,7 +62,7 @@ struct route {
 	size_t body_max;
 	enum route_rate rate;
 	route_handler *handler; /* on the worker: must not wait for anything but the database */
-	enum route_lane lane;	/* where `slow` goes on, if the handler called request_go_on() */
+	enum route_lane lane;   /* where `slow` goes on, if the handler called request_go_on() */
 	route_handler *slow;
 };
 
@@ -72,10 +73,10 @@ struct request {
 	struct arena *arena;
 
 	/* from the client */
-	char *uri;	 /* NULL: longer than REQUEST_URI_BYTES_MAX */
+	char *uri; /* NULL: longer than REQUEST_URI_BYTES_MAX */
 	enum route_method method;
 	const char *method_name, *authorization, *origin; /* headers: NULL when absent */
-	unsigned char source[REQUEST_SOURCE_BYTES];	  /* address, IPv4 as mapped; of IPv6 the /64 */
+	unsigned char source[REQUEST_SOURCE_BYTES];       /* address, IPv4 as mapped; of IPv6 the /64 */
 	bool has_body, framing_bad;
 	uint64_t declared_len; /* of the body; 0 when not declared */
 	struct buffer body;
@@ -87,8 +88,8 @@ struct request {
 	path_text path;
 	struct params_query query;
 	struct token_claims claims;
-	struct session_access caller; /* filled for WHO_USER and WHO_NODE_USER */
-	const char *node_id;	      /* WHO_NODE_USER: valid and the caller's */
+	struct session_access caller; /* filled for all but WHO_ANYONE */
+	const char *node_id;          /* WHO_NODE_USER...: valid and the caller's */
 
 	/* between a handler and its slow half */
 	bool goes_on;

@@ -14,8 +14,10 @@ const struct route routes[] = {
 	{ METHOD_GET, "/healthz", WHO_ANYONE, NO_BODY, RATE_FREE, root_alive, LANE_NONE, NULL },
 	{ METHOD_GET, "/readyz", WHO_ANYONE, NO_BODY, RATE_PROBE, root_ready, LANE_NONE, NULL },
 
-	{ METHOD_POST, "/v1/user", WHO_ANYONE, SMALL, RATE_SIGN_IN, user_sign_up_or_confirm, LANE_HASH, user_sign_up_slow },
-	{ METHOD_POST, "/v1/user2", WHO_ANYONE, SMALL, RATE_SIGN_IN, user_sign_up_or_confirm, LANE_HASH, user_sign_up_slow },
+	{ METHOD_POST, "/v1/user", WHO_ANYONE, SMALL, RATE_SIGN_IN, user_sign_up_or_confirm, LANE_HASH,
+	  user_sign_up_slow },
+	{ METHOD_POST, "/v1/user2", WHO_ANYONE, SMALL, RATE_SIGN_IN, user_sign_up_or_confirm, LANE_HASH,
+	  user_sign_up_slow },
 	{ METHOD_POST, "/v1/login", WHO_ANYONE, SMALL, RATE_SIGN_IN, user_login, LANE_HASH, user_login_slow },
 	{ METHOD_POST, "/v1/login2", WHO_ANYONE, SMALL, RATE_SIGN_IN, user_login, LANE_HASH, user_login_slow },
 	{ METHOD_POST, "/v1/logout", WHO_USER, SMALL, RATE_USER, user_logout, LANE_NONE, NULL },
@@ -26,7 +28,7 @@ const struct route routes[] = {
 	{ METHOD_GET, "/v1/user/nodes", WHO_USER, NO_BODY, RATE_USER, nodes_list, LANE_NONE, NULL },
 	{ METHOD_GET, "/v1/user/nodes/config", WHO_NODE_USER, NO_BODY, RATE_USER, node_config, LANE_NONE, NULL },
 	{ METHOD_GET, "/v1/user/nodes/status", WHO_NODE_USER, NO_BODY, RATE_USER, node_status, LANE_NONE, NULL },
-	{ METHOD_GET, "/v1/user/nodes/params", WHO_NODE_USER, NO_BODY, RATE_USER, node_params, LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/user/nodes/params", WHO_NODE_USER_PARAMS, NO_BODY, RATE_USER, node_params, LANE_NONE, NULL },
 	/* its nodes stand in the body: command_set_params() checks each */
 	{ METHOD_PUT, "/v1/user/nodes/params", WHO_USER, PARAMS, RATE_USER, params_put, LANE_COMMAND, params_put_slow },
 	{ METHOD_PUT, "/v1/user/nodes/mapping", WHO_USER, MAPPING, RATE_USER, mapping_put, LANE_NONE, NULL },
@@ -53,16 +55,19 @@ const char *route_methods_text(unsigned methods, struct arena *arena)
 	static const struct {
 		enum route_method method;
 		const char *name;
-	} names[] = { { METHOD_GET, "GET" }, { METHOD_GET, "HEAD" }, { METHOD_POST, "POST" }, { METHOD_PUT, "PUT" },
+	} names[] = { { METHOD_GET, "GET" },
+		      { METHOD_GET, "HEAD" },
+		      { METHOD_POST, "POST" },
+		      { METHOD_PUT, "PUT" },
 		      { METHOD_DELETE, "DELETE" } };
-	char text[64] = "";
+	CLEANUP(buffer) struct buffer text = { .bytes = NULL };
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		if (!(methods & names[i].method))
 			continue;
-		if (text[0])
-			strcat(text, ", ");
-		strcat(text, names[i].name); /* all of them are 28 bytes */
+		if (text.len > 0)
+			buffer_puts(&text, ", ");
+		buffer_puts(&text, names[i].name);
 	}
-	const char *copy = arena_copy(arena, text, strlen(text));
+	const char *copy = arena_copy(arena, buffer_text(&text), text.len);
 	return copy ? copy : "";
 }

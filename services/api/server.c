@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+enum { SEND_MS = 500 }; /* for the replies of what the lanes did last */
+
 static enum status start_listeners(struct api *api, struct error *err)
 {
 	const struct api_options *options = &api->options;
@@ -35,7 +37,8 @@ enum status api_start(const struct api_options *options, struct api **ret_api, s
 	if (st == STATUS_OK)
 		st = lane_start(API_HASH_THREADS, HASH_QUEUE_MAX, exchange_run_slow, &api->lanes[LANE_HASH], err);
 	if (st == STATUS_OK)
-		st = lane_start(API_COMMAND_THREADS, COMMAND_QUEUE_MAX, exchange_run_slow, &api->lanes[LANE_COMMAND], err);
+		st = lane_start(API_COMMAND_THREADS, COMMAND_QUEUE_MAX, exchange_run_slow, &api->lanes[LANE_COMMAND],
+				err);
 	if (st == STATUS_OK)
 		st = start_listeners(api, err);
 	if (st != STATUS_OK) {
@@ -47,15 +50,13 @@ enum status api_start(const struct api_options *options, struct api **ret_api, s
 }
 
 /* Requests in hand end by themselves, for every stage has a deadline; we wait for the quick ones. */
-static void wait_for_exchanges(struct api *api)
+static int wait_for_exchanges(struct api *api, int64_t wait_ms)
 {
 	const struct timespec pause = { .tv_nsec = 10000000 };
-	int64_t until_us = clock_monotonic_us() + API_STOP_MS * 1000;
+	int64_t until_us = clock_monotonic_us() + wait_ms * 1000;
 	while (atomic_load(&api->n_exchanges) > 0 && clock_monotonic_us() < until_us)
 		(void)nanosleep(&pause, NULL); /* a short sleep only looks earlier */
-	int n_cut = atomic_load(&api->n_exchanges);
-	if (n_cut > 0)
-		log_warn("api.cut", F_I64("requests", n_cut));
+	return atomic_load(&api->n_exchanges);
 }
 
 /* The lanes stop before the listeners: a suspended connection must be resumed before its daemon can end. */
@@ -66,9 +67,12 @@ void api_stop(struct api *api)
 	atomic_store(&api->stopping, true);
 	listener_quiesce(&api->plain);
 	listener_quiesce(&api->tls);
-	wait_for_exchanges(api);
+	(void)wait_for_exchanges(api, API_STOP_MS); /* asked again below */
 	for (size_t i = 0; i < N_LANES; i++)
 		lane_stop(api->lanes[i]);
+	int n_cut = wait_for_exchanges(api, SEND_MS);
+	if (n_cut > 0)
+		log_warn("api.cut", F_I64("requests", n_cut));
 	listener_stop(&api->plain);
 	listener_stop(&api->tls);
 	for (size_t i = 0; i < N_LANES; i++)

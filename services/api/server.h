@@ -18,14 +18,14 @@
 
 enum {
 	/* a connection's deadlines, in stages; each is the total for the stage, however busy the line is */
-	DEADLINE_FIRST_US = 15000000,	/* TLS handshake and headers of the first request */
-	DEADLINE_BODY_US = 15000000,	/* the body, once the headers are in */
-	DEADLINE_REPLY_US = 60000000,	/* working and sending */
-	IDLE_TIMEOUT_S = 30,		/* silence, between requests or within one: libmicrohttpd's own */
+	DEADLINE_FIRST_US = 15000000, /* TLS handshake and headers of the first request */
+	DEADLINE_BODY_US = 15000000,  /* the body, once the headers are in */
+	DEADLINE_REPLY_US = 60000000, /* working and sending */
+	IDLE_TIMEOUT_S = 30,          /* silence, between requests or within one: libmicrohttpd's own */
 	DEADLINE_NEXT_US = IDLE_TIMEOUT_S * 1000000 + DEADLINE_FIRST_US, /* headers of the next request */
 
 	CONNECTION_MEMORY_BYTES = 16384, /* headers and buffers of one connection */
-	DROPPED_BYTES_MAX = 1048576,	 /* of a body without declared length that is too large, before we hang up */
+	DROPPED_BYTES_MAX = 1048576,     /* of a body without declared length that is too large, before we hang up */
 	HASH_QUEUE_MAX = 32,
 	COMMAND_QUEUE_MAX = 256,
 	SPARE_EXCHANGES_MAX = 32, /* kept by each worker */
@@ -56,15 +56,16 @@ struct exchange {
 	struct MHD_Connection *connection;
 	struct watched *watched;
 	enum exchange_phase phase;
-	size_t uri_len;	  /* of the target as it came */
+	size_t uri_len;   /* of the target as it came */
 	size_t n_dropped; /* bytes of a body nobody wants */
 	struct exchange *next_spare;
 };
 
 /* libmicrohttpd's callbacks; the context is struct api. */
 void *exchange_on_uri(void *context, const char *uri, struct MHD_Connection *connection);
-enum MHD_Result exchange_on_access(void *context, struct MHD_Connection *connection, const char *url, const char *method,
-				   const char *version, const char *upload, size_t *upload_len, void **state);
+enum MHD_Result exchange_on_access(void *context, struct MHD_Connection *connection, const char *url,
+				   const char *method, const char *version, const char *upload, size_t *upload_len,
+				   void **state);
 void exchange_on_completed(void *context, struct MHD_Connection *connection, void **state,
 			   enum MHD_RequestTerminationCode how);
 void exchange_on_connection(void *context, struct MHD_Connection *connection, void **socket_context,

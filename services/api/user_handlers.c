@@ -219,7 +219,9 @@ enum status user_get(struct request *request, struct error *err)
 	reply_put_member(body, "email", is_phone ? "" : user.name);
 	reply_put_member(body, "phone_number", is_phone ? user.name : "");
 	reply_put_member(body, "name", user.display_name);
-	buffer_printf(body, ",\"super_admin\":%s,\"mfa\":false,\"quota\":100,\"picture_url\":\"\",\"tags\":[],\"custom_data\":{}}",
-		      user.super_admin ? "true" : "false");
+	buffer_printf(
+		body,
+		",\"super_admin\":%s,\"mfa\":false,\"quota\":100,\"picture_url\":\"\",\"tags\":[],\"custom_data\":{}}",
+		user.super_admin ? "true" : "false");
 	return STATUS_OK;
 }

@@ -61,8 +61,8 @@ enum status watch_start(struct watch **ret_watch, struct error *err)
 	struct watch *watch = calloc(1, sizeof(*watch));
 	pthread_condattr_t monotonic;
 	if (!watch || pthread_condattr_init(&monotonic) != 0 ||
-	    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) != 0 || pthread_mutex_init(&watch->mutex, NULL) != 0 ||
-	    pthread_cond_init(&watch->stop, &monotonic) != 0)
+	    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) != 0 ||
+	    pthread_mutex_init(&watch->mutex, NULL) != 0 || pthread_cond_init(&watch->stop, &monotonic) != 0)
 		abort();
 	pthread_condattr_destroy(&monotonic);
 	if (pthread_create(&watch->thread, NULL, run, watch) != 0) {

@@ -67,10 +67,11 @@ static void put_message(struct buffer *out, const struct mailer_options *options
 	gmtime_r(&now_s, &now);
 	if (strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", &now) == 0)
 		abort();
-	buffer_printf(out, "Date: %s\r\nFrom: <%s>\r\nTo: <%s>\r\nSubject: %s\r\n", date, options->smtp_from, queued->to,
-		      queued->subject);
-	buffer_puts(out, "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nAuto-Submitted: auto-generated\r\n"
-			 "\r\n");
+	buffer_printf(out, "Date: %s\r\nFrom: <%s>\r\nTo: <%s>\r\nSubject: %s\r\n", date, options->smtp_from,
+		      queued->to, queued->subject);
+	buffer_puts(out,
+		    "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nAuto-Submitted: auto-generated\r\n"
+		    "\r\n");
 	put_lines_crlf(out, queued->text);
 }
 
@@ -157,8 +158,8 @@ static bool deliver(struct mailer *mailer, struct queued *queued)
 {
 	const char *why = why_not_smtp(mailer, queued->to);
 	if (why) {
-		log_info("mail.logged", F_STR("reason", why), F_STR("to", queued->to), F_STR("subject", queued->subject),
-			 F_STR("code", queued->has_code ? queued->code : NULL));
+		log_info("mail.logged", F_STR("reason", why), F_STR("to", queued->to),
+			 F_STR("subject", queued->subject), F_STR("code", queued->has_code ? queued->code : NULL));
 		return true;
 	}
 	struct error err;

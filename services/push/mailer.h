@@ -22,15 +22,15 @@ enum { MAILER_QUEUE_MAX = 256, MAILER_TRIES = 4, MAILER_TIMEOUT_S = 20 };
 struct mailer;
 
 struct mailer_options {
-	const char *smtp_url;		/* smtp:// or smtps://; NULL or "": no server */
-	const char *smtp_from;		/* the sender's address */
-	const char *smtp_user;		/* NULL or "": no login */
+	const char *smtp_url;           /* smtp:// or smtps://; NULL or "": no server */
+	const char *smtp_from;          /* the sender's address */
+	const char *smtp_user;          /* NULL or "": no login */
 	const char *smtp_password_file; /* NULL or "": none */
-	const char *ca_file;		/* whom the server's certificate must chain to; NULL or "": the system's store */
+	const char *ca_file; /* whom the server's certificate must chain to; NULL or "": the system's store */
 };
 
 struct mail {
-	const char *to;	     /* an account's user name in canonical form */
+	const char *to;      /* an account's user name in canonical form */
 	const char *subject; /* one line of ASCII */
 	const char *text;    /* plain text, lines end in \n */
 	const char *code;    /* what the log names when there is no server; NULL: a notice without a code */

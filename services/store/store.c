@@ -234,7 +234,8 @@ enum status store_query(struct store *store, enum query query, const struct arg 
 	if (st != STATUS_OK)
 		return after_failure(store, st);
 	CLEANUP(pg_result) PGresult *rows = PQgetResult(connection);
-	CLEANUP(pg_result) PGresult *end = rows ? PQgetResult(connection) : NULL; /* NULL: the end of the results */
+	CLEANUP(pg_result) PGresult *end = rows ? PQgetResult(connection) : NULL;
+	(void)end; /* NULL: the end of the results */
 	ExecStatusType kind = PQresultStatus(rows);
 	if (kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK)
 		return after_failure(store, connection_status(rows, connection, err));

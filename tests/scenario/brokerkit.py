@@ -297,28 +297,34 @@ def _packet(kind, body):
 
 
 class Client:
-    """MQTT 3.1.1 over TLS, one call at a time."""
+    """MQTT 3.1.1 over TLS, one call at a time. `resume` is an earlier client whose TLS session is taken up again."""
 
-    def __init__(self, broker, certificate=None, key=None, port=None, alpn=None, version=None, ca=None):
+    def __init__(self, broker, certificate=None, key=None, port=None, alpn=None, version=None, ca=None, resume=None):
         self.broker = broker
         self.inbox = []
         self.mid = 0
         self.buffer = b""
         self.closed = False
+        self.context = resume.context if resume else self._context(certificate, key, alpn, version, ca)
+        plain = socket.create_connection(("127.0.0.1", port or broker.port), timeout=DEADLINE)
+        try:
+            session = resume.session if resume else None
+            self.socket = self.context.wrap_socket(plain, server_hostname="localhost", session=session)
+            self.session = self.socket.session
+        except OSError as error:
+            plain.close()
+            raise Refused(str(error)) from error
+
+    def _context(self, certificate, key, alpn, version, ca):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(str(ca or broker.pki.server_ca.path))
+        context.load_verify_locations(str(ca or self.broker.pki.server_ca.path))
         if certificate:
             context.load_cert_chain(str(certificate), str(key))
         if alpn:
             context.set_alpn_protocols(alpn)
         if version:
             context.minimum_version = context.maximum_version = version
-        plain = socket.create_connection(("127.0.0.1", port or broker.port), timeout=DEADLINE)
-        try:
-            self.socket = context.wrap_socket(plain, server_hostname="localhost")
-        except OSError as error:
-            plain.close()
-            raise Refused(str(error)) from error
+        return context
 
     def connect(
         self, client_id, clean=True, username=None, password=None, will=None, keepalive=120, wait=True, level=4

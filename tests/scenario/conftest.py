@@ -13,6 +13,20 @@ def stack():
     running.close()
 
 
+@pytest.fixture(scope="session")
+def _sturdy():
+    running = Stack(NODES="1")
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def sturdy(_sturdy):
+    """Shared by the tests that kill, with one virtual lamp: each must leave it as whole as it found it."""
+    _sturdy.wait_ready()
+    return _sturdy
+
+
 @pytest.fixture
 def own_stack():
     """Makes stacks that the test may break: own_stack(CISTERN_MAPPING_WINDOW_S="2")."""
@@ -27,9 +41,33 @@ def own_stack():
         each.close()
 
 
+@pytest.fixture(scope="session")
+def _accounts():
+    """Idle accounts: hashing a password takes a while, on purpose."""
+    return []
+
+
 @pytest.fixture
-def user(stack):
-    return stack.user()
+def new_user(stack, _accounts):
+    """Gives users who have nothing yet, signed in."""
+    lent = []
+
+    def lend():
+        account = _accounts.pop() if _accounts else stack.user()
+        lent.append(account)
+        return account
+
+    yield lend
+    for account in lent:
+        stack.sql("DELETE FROM node_user WHERE user_id = %s", account.id)
+        stack.sql("DELETE FROM mapping_request WHERE user_id = %s", account.id)
+        if account.get("/v1/user2").status_code == 200:
+            _accounts.append(account)
+
+
+@pytest.fixture
+def user(new_user):
+    return new_user()
 
 
 @pytest.fixture

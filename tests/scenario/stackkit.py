@@ -217,12 +217,16 @@ class Node:
         return found
 
     def raw(self, **connect):
-        """A connection that does what it is told and never reconnects (brokerkit.Client)."""
-        client = brokerkit.Client(None, self.folder / "node.crt", self.folder / "node.key", port=self.stack.mqtt_port,
-                                  ca=self.folder / "ca.crt")
-        code = client.connect(self.id, **connect)
+        """A connection that does what it is told and never reconnects (brokerkit.Client). When it is refused that is an
+        OSError, so wait_for() may ask again: after a restart the broker lets nodes in once its consumer is there."""
+        try:
+            client = brokerkit.Client(None, self.folder / "node.crt", self.folder / "node.key", port=self.stack.mqtt_port,
+                                      ca=self.folder / "ca.crt")
+            code = client.connect(self.id, **connect)
+        except brokerkit.Refused as why:
+            raise ConnectionError(str(why)) from why
         if code != 0:
-            raise brokerkit.Refused(f"CONNACK {code}")
+            raise ConnectionError(f"CONNACK {code}")
         return client
 
     def receive(self):

@@ -54,8 +54,7 @@ def raw(stack, user):
     node = stack.node()
     client = node.raw()
     client.publish(f"node/{node.id}/config", json.dumps(LAMP | {"node_id": node.id}))
-    paho = node  # claim() publishes through a node; here through the raw client
-    paho.publish = lambda suffix, payload: client.publish(f"node/{node.id}/{suffix}", json.dumps(payload))
+    node.publish = lambda suffix, payload: client.publish(f"node/{node.id}/{suffix}", json.dumps(payload))
     user.claim(node)
     yield node, client
     client.disconnect()
@@ -114,8 +113,8 @@ def test_the_order_of_wishes_is_kept(stack, user, lamp):
     assert [json.loads(lamp.receive()[1])["Light"]["Level"] for _ in range(30)] == list(range(30))
 
 
-def test_a_secondary_user_may_set_too(stack, user, lamp):
-    guest = stack.user()
+def test_a_secondary_user_may_set_too(stack, user, lamp, new_user):
+    guest = new_user()
     stack.sql("INSERT INTO node_user (node_id, user_id, role) VALUES (%s, %s, 'secondary')", lamp.id, guest.id)
     assert succeeded(put_object(guest, lamp, {"Light": {"Power": True}}))
     assert json.loads(lamp.receive()[1]) == {"Light": {"Power": True}}
@@ -216,8 +215,8 @@ def test_one_bad_item_does_not_keep_the_others_back(stack, user, rich):
     assert json.loads(rich.receive()[1]) == {"Light": {"Level": 5}}
 
 
-def test_a_foreign_node_is_answered_exactly_like_an_unknown_one(stack, user, lamp):
-    stranger = stack.user()
+def test_a_foreign_node_is_answered_exactly_like_an_unknown_one(user, lamp, new_user):
+    stranger = new_user()
     nobody = "x" * len(lamp.id)
     wish = {"Light": {"Power": True}}
     foreign, unknown = put_list(stranger, (lamp.id, wish)), put_list(stranger, (nobody, wish))
@@ -234,11 +233,11 @@ def test_a_foreign_node_is_answered_exactly_like_an_unknown_one(stack, user, lam
     assert json.loads(lamp.receive()[1]) == {"Light": {"Power": False}}  # nothing of the stranger's came through
 
 
-def test_a_former_owner_sets_nothing_any_more(stack, user, lamp):
+def test_a_former_owner_sets_nothing_any_more(user, lamp, new_user):
     user.put("/v1/user/nodes/mapping", {"node_id": lamp.id, "secret_key": "", "operation": "remove"})
     answer = put_list(user, (lamp.id, {"Light": {"Power": True}}))
     assert answer.json()[0]["status"] == "failure"
-    heir = stack.user()
+    heir = new_user()
     heir.claim(lamp)
     assert succeeded(put_object(heir, lamp, {"Light": {"Level": 3}}))
     assert json.loads(lamp.receive()[1]) == {"Light": {"Level": 3}}
@@ -274,13 +273,13 @@ def test_a_body_that_is_no_wish_never_succeeds(stack, user, lamp, body):
 # --- the broker away --------------------------------------------------------------------------------------------------
 
 
-def test_a_wish_that_the_broker_does_not_take_fails_and_the_next_succeeds(own_stack):
-    stack = own_stack()
-    user, node = stack.user(), stack.node().connect()
-    node.publish("config", LAMP | {"node_id": node.id})
+def test_a_wish_that_the_broker_does_not_take_fails_and_the_next_succeeds(sturdy):
+    user, node = sturdy.user(), sturdy.node()
+    client = node.raw()
+    client.publish(f"node/{node.id}/config", json.dumps(LAMP | {"node_id": node.id}))
+    node.publish = lambda suffix, payload: client.publish(f"node/{node.id}/{suffix}", json.dumps(payload))
     user.claim(node)
-    node.subscribe("params/remote")
-    broker = stack.pid("broker")
+    broker = sturdy.pid("broker")
     os.kill(broker, signal.SIGSTOP)
     try:
         began = time.monotonic()
@@ -292,10 +291,9 @@ def test_a_wish_that_the_broker_does_not_take_fails_and_the_next_succeeds(own_st
     assert answer.status_code >= 500 and answer.json()["status"] == "failure"
     assert [item["status"] for item in listed.json()] == ["failure"]
     assert took < 5  # the client's patience (rest.md 15)
-    node.stop()
-
-    stack.kill("broker")
+    sturdy.kill("broker")
     client = wait_for(node.raw, what="the node back")
     client.subscribe(f"node/{node.id}/params/remote")
     assert succeeded(put_object(user, node, {"Light": {"Level": 3}}))
     assert client.take(lambda message: True).json == {"Light": {"Level": 3}}
+    client.disconnect()

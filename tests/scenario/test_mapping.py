@@ -47,8 +47,8 @@ def node_ids(user):
 
 
 @pytest.fixture
-def other(stack):
-    return stack.user()
+def other(new_user):
+    return new_user()
 
 
 # --- the two sides ----------------------------------------------------------------------------------------------------
@@ -235,8 +235,8 @@ def test_of_twenty_requests_that_race_the_node_s_message_at_most_one_is_confirme
     assert owners(node) == {user.id}
 
 
-def test_of_many_users_at_once_only_the_one_whom_the_node_names_gets_it(stack, node):
-    users = [stack.user() for _ in range(5)]
+def test_of_many_users_at_once_only_the_one_whom_the_node_names_gets_it(node, new_user):
+    users = [new_user() for _ in range(5)]
     tries = [new_secret() for _ in users]
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         asked = [pool.submit(ask, user, node, secret) for user, secret in zip(users, tries)]

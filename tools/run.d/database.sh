@@ -86,7 +86,8 @@ make_cluster() {
 	give postgres: "$home/pg.new"
 	become postgres
 	"${as[@]}" "$postgres_bin/initdb" -D "$home/pg.new" -U postgres --no-locale -E UTF8 --data-checksums --auth=peer \
-		>>"$home/log/setup.log" 2>&1 || fail_with_log setup "initdb failed"
+		--no-sync >>"$home/log/setup.log" 2>&1 || fail_with_log setup "initdb failed"
+	sync --file-system "$home/pg.new"     # at once, and not file by file
 	mv "$home/pg.new" "$home/pg"
 }
 

@@ -6,22 +6,21 @@
 #   secrets/   the administrator's password                                 bin/     the operator's command
 #   pg/ broker/ lamps/   data of PostgreSQL, the broker, the virtual lamps  log/ run/ service/   logs, pid files, supervisor
 
-say() { printf 'run: %s\n' "$*" >&2; }
+# The terminal may be gone already.
+say() { printf 'run: %s\n' "$*" >&2 || true; }
 die() { say "$*"; exit 1; }
 
-# write_file PATH MODE [GROUP] <content: whole or not at all.
+# write_file PATH MODE [USER] <content: whole or not at all, read by USER too.
 write_file() {
-	local part
-	part=$(mktemp "$1.XXXXXX")
-	cat >"$part"
-	if [ -n "${3:-}" ]; then give "root:$3" "$part"; fi
-	chmod "$2" "$part"
-	mv -f "$part" "$1"
+	local owner=()
+	if [ -n "$as_root" ]; then owner=(-o "${3:-root}"); fi
+	install -m "$2" "${owner[@]}" /dev/stdin "$1.part"
+	mv -f "$1.part" "$1"
 }
 
-# write_secret PATH BYTES [PREFIX]: random hex, made once.
+# write_secret PATH BYTES [USER [PREFIX]]: random hex, made once.
 write_secret() {
-	[ -s "$1" ] || { printf '%s' "${3:-}" && openssl rand -hex "$2"; } | write_file "$1" 600
+	[ -s "$1" ] || printf '%s%s\n' "${4:-}" "$(openssl rand -hex "$2")" | write_file "$1" 400 "${3:-root}"
 }
 
 # As root each service has its user; otherwise everything is the caller's.
@@ -100,16 +99,11 @@ choose_capabilities() {
 }
 
 make_layout() {
-	install -d -m 755 "$home"
-	capabilities=()
+	install -d -m 755 "$home" "$home"/{etc,bin,program,log,run,keys,lamps}
+	install -d -m 700 "$home"/{ca,secrets,broker,keys/broker,keys/cisternd}
+	give -R mosquitto: "$home/broker" "$home/keys/broker"
+	give -R cistern: "$home/keys/cisternd"
 	choose_capabilities
-	local name
-	for name in etc bin program log run keys lamps; do install -d -m 755 "$home/$name"; done
-	for name in ca secrets; do install -d -m 700 "$home/$name"; done
-	for name in broker keys/broker keys/cisternd; do
-		install -d -m 700 "$home/$name"
-		give -R "$(user_of "${name#keys/}"):" "$home/$name"
-	done
 }
 
 # Everything that is started holds the lock too, so it is free when the last of an ended stack is gone, and not before.
@@ -151,19 +145,16 @@ copy_programs() {
 	install -m 755 "$build/cisternd" "$build/cistern" "$build/cistern-node" "$build/cistern.so" "$home/program"
 }
 
-# copy_key NAME SERVICE: of the authority folder, what the service needs.
-copy_key() {
-	write_file "$home/keys/$2/$1" 400 <"$home/ca/$1"
-	give "$(user_of "$2"):" "$home/keys/$2/$1"
-}
-
 make_keys() {
 	local name host=()
 	if [ "$public_host" != localhost ]; then host=(--host "$public_host"); fi
 	"$repo/certs/make-chain" "$home/ca" "${host[@]}" 2>>"$home/log/setup.log" || fail_with_log setup "keys could not be made"
-	for name in server.crt server.key node-ca.crt service-ca.crt; do copy_key "$name" broker; done
-	for name in server.crt server.key cisternd.crt cisternd.key ca.crt; do copy_key "$name" cisternd; done
-	write_secret "$home/keys/cisternd/token_key" 32
-	give cistern: "$home/keys/cisternd/token_key"
+	for name in server.crt server.key node-ca.crt service-ca.crt; do
+		write_file "$home/keys/broker/$name" 400 mosquitto <"$home/ca/$name"
+	done
+	for name in server.crt server.key cisternd.crt cisternd.key ca.crt; do
+		write_file "$home/keys/cisternd/$name" 400 cistern <"$home/ca/$name"
+	done
+	write_secret "$home/keys/cisternd/token_key" 32 cistern
 	write_file "$home/ca.crt" 644 <"$home/ca/ca.crt"
 }

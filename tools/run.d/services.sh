@@ -96,7 +96,7 @@ watch_supervisor() {
 # The end, however it comes about.
 leave() {
 	local status=$?
-	trap '' INT TERM
+	trap '' INT TERM HUP
 	trap - EXIT
 	if [ -n "${supervisor:-}" ] && kill -TERM "$supervisor" 2>/dev/null; then
 		say "stopping"

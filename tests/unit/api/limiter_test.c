@@ -1,0 +1,84 @@
+/* So many at once, then one each period/n; a full table forgets the emptiest bucket first. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/limiter.c"
+
+static const struct limiter_rate five_a_minute = { 5, 60000000 };
+
+static int set_up(void **state)
+{
+	*state = limiter_new();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	clock_test_shift_us = 0;
+	limiter_free(*state);
+	return 0;
+}
+
+static bool take(struct limiter *limiter, enum limiter_kind kind, const char *key)
+{
+	int retry_after_s = 0;
+	bool taken = limiter_take(limiter, kind, key, strlen(key), five_a_minute, &retry_after_s);
+	assert_true(taken ? retry_after_s == 0 : retry_after_s >= 1 && retry_after_s <= 12);
+	return taken;
+}
+
+static void n_come_at_once_and_then_one_each_period_over_n(void **state)
+{
+	for (int i = 0; i < 5; i++)
+		assert_true(take(*state, LIMITER_SOURCE_SIGN_IN, "a"));
+	assert_false(take(*state, LIMITER_SOURCE_SIGN_IN, "a"));
+	assert_false(take(*state, LIMITER_SOURCE_SIGN_IN, "a"));
+	clock_test_shift_us += 12100000;
+	assert_true(take(*state, LIMITER_SOURCE_SIGN_IN, "a"));
+	assert_false(take(*state, LIMITER_SOURCE_SIGN_IN, "a"));
+	clock_test_shift_us += 60000000;
+	for (int i = 0; i < 5; i++)
+		assert_true(take(*state, LIMITER_SOURCE_SIGN_IN, "a"));
+	assert_false(take(*state, LIMITER_SOURCE_SIGN_IN, "a"));
+}
+
+static void keys_and_kinds_do_not_touch_each_other(void **state)
+{
+	for (int i = 0; i < 5; i++)
+		assert_true(take(*state, LIMITER_SOURCE_SIGN_IN, "a"));
+	assert_false(take(*state, LIMITER_SOURCE_SIGN_IN, "a"));
+	assert_true(take(*state, LIMITER_SOURCE_SIGN_IN, "b"));
+	assert_true(take(*state, LIMITER_ACCOUNT_SIGN_IN, "a"));
+	assert_true(take(*state, LIMITER_SOURCE_SIGN_IN, ""));
+}
+
+static void a_flood_of_new_keys_does_not_free_one_that_is_held_back(void **state)
+{
+	for (int i = 0; i < 5; i++)
+		assert_true(take(*state, LIMITER_SOURCE_SIGN_IN, "held"));
+	char key[24];
+	for (int i = 0; i < 4 * LIMITER_BUCKETS; i++) {
+		(void)snprintf(key, sizeof(key), "k%d", i);
+		assert_true(take(*state, LIMITER_SOURCE_SIGN_IN, key));
+	}
+	assert_false(take(*state, LIMITER_SOURCE_SIGN_IN, "held"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(n_come_at_once_and_then_one_each_period_over_n, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(keys_and_kinds_do_not_touch_each_other, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_flood_of_new_keys_does_not_free_one_that_is_held_back, set_up,
+						tear_down),
+	};
+	return cmocka_run_group_tests_name("api/limiter", tests, NULL, NULL);
+}
