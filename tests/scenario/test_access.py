@@ -13,6 +13,8 @@ from brokerkit import ONE_DAY, Broker, Client, Pki, Refused, free_ports
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+pytestmark = pytest.mark.broker
+
 A = "node-A"
 A2 = "node-A2"  # A is a prefix of it
 B = "node_B"

@@ -12,6 +12,8 @@ import time
 import pytest
 from brokerkit import DEADLINE, REPO, Broker, Client, Pki, Refused
 
+pytestmark = pytest.mark.broker
+
 INGEST = ("node/+/#", "$aws/rules/+/node/+/#")
 
 
