@@ -8,6 +8,7 @@ CC      ?= gcc
 BUILD   ?= build
 SAN     ?=
 PREFIX  ?= /usr/local
+JOBS    := $(shell nproc)
 DESTDIR ?=
 
 ifeq ($(origin CC),default)
@@ -49,7 +50,7 @@ FUZZ_SOURCES := $(wildcard tests/fuzz/*_fuzz.c)
 BENCH_SOURCES := $(wildcard tests/bench/*.c)
 BENCHES      := $(BENCH_SOURCES:%.c=$(BUILD)/%)
 
-.PHONY: all deps run test check unit scenario lint san san-run fuzz bench install clean help compose-check
+.PHONY: all deps run test check unit scenario lint san fuzz bench bench-programs install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -76,13 +77,14 @@ deps:
 
 run:
 	@./tools/deps --run
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@exec ./tools/run
 
 test check:
 	@./tools/deps
-	@$(MAKE) --no-print-directory all lint
-	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory -j$(JOBS) unit
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(or $(FUZZ_SECONDS),3)
 	@$(MAKE) --no-print-directory scenario
 	@$(MAKE) --no-print-directory san
@@ -102,8 +104,12 @@ san:
 fuzz:
 	@BUILD=$(BUILD) ./tools/fuzz $(FUZZ_SECONDS)
 
-bench: all $(BENCHES)
+bench:
+	@./tools/deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all bench-programs
 	@BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/bench.py $(FIGURES)
+
+bench-programs: $(BENCHES)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/cistern $(DESTDIR)$(PREFIX)/share/cistern/migrations
