@@ -50,6 +50,8 @@ enum status json_read(struct json_slice text, const struct json_limits *limits, 
 		return error_set(err, STATUS_TOO_LARGE, "JSON is longer than %zu bytes", limits->bytes_max);
 	if (text.len == 0)
 		return error_set(err, STATUS_INVALID, "not JSON: empty");
+	if (memchr(text.at, '\0', text.len)) /* jansson takes one behind `true` for nothing at all */
+		return error_set(err, STATUS_INVALID, "not JSON: NUL");
 	json_error_t why;
 	CLEANUP(json) json_t *document = json_loadb(text.at, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
 	if (!document)

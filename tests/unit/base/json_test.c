@@ -52,6 +52,7 @@ static void what_is_not_one_json_object_is_refused(void **state)
 		{ "{\"a\":\"\\u0000\"}", 0, STATUS_INVALID },
 		{ "{\"a\":\"\0\"}", 9, STATUS_INVALID },
 		{ "{\"a\":1}\0", 8, STATUS_INVALID },
+		{ "{\"a\":true\0,\"b\":1}", 16, STATUS_INVALID }, /* found by json_fuzz */
 		{ "{\"a\":\"\xff\"}", 0, STATUS_INVALID },
 		{ "{\"a\":\"\xc0\xaf\"}", 0, STATUS_INVALID },
 		{ "{\"a\":\"\\ud800\"}", 0, STATUS_INVALID },
