@@ -44,6 +44,7 @@ PLUGIN       := $(if $(wildcard plugin/*.c),$(BUILD)/cistern.so)
 QUERIES      := $(BUILD)/gen/queries.inc
 QUERY_FILES  := $(wildcard sql/queries/*.sql)
 
+SCENARIOS    ?= tests/sql tests/scenario
 UNIT_SOURCES := $(wildcard tests/unit/*/*_test.c)
 UNIT_TESTS   := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 FUZZ_SOURCES := $(wildcard tests/fuzz/*_fuzz.c)
@@ -93,7 +94,7 @@ unit: $(UNIT_TESTS)
 	@./tools/run-unit $(UNIT_TESTS)
 
 scenario: all
-	@BUILD=$(abspath $(BUILD)) /usr/bin/python3 -m pytest -q tests/sql tests/scenario $(PYTEST)
+	@BUILD=$(abspath $(BUILD)) /usr/bin/python3 -m pytest -q $(SCENARIOS) $(PYTEST)
 
 lint:
 	@./tools/lint
