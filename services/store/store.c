@@ -26,7 +26,6 @@ struct store {
 	struct store_options options;
 	PGconn *connection; /* NULL while the database is away */
 	int64_t retry_at_us;
-	int n_sent; /* statements of the batch that is being sent */
 };
 
 static enum status set_up_session(const struct store_options *options, PGconn *connection, struct error *err)
@@ -65,34 +64,33 @@ static enum status check_schema(PGconn *connection, struct error *err)
 	return STATUS_OK;
 }
 
-/* Reads the result of one pipelined statement; the NULL behind it is read too. */
-static enum status take_pipeline_result(PGconn *connection, ExecStatusType wanted, int wait_ms, struct error *err)
+/* One result of a pipeline; NULL stands between two statements. */
+static enum status status_in_pipeline(const PGresult *result, PGconn *connection, struct error *err)
 {
-	enum status waited = connection_wait(connection, wait_ms, err);
-	if (waited != STATUS_OK)
-		return waited;
-	CLEANUP(pg_result) PGresult *result = PQgetResult(connection);
-	ExecStatusType kind = result ? PQresultStatus(result) : PGRES_FATAL_ERROR;
-	enum status st = STATUS_OK;
+	ExecStatusType kind = result ? PQresultStatus(result) : PGRES_COMMAND_OK;
+	if (kind == PGRES_COMMAND_OK || kind == PGRES_TUPLES_OK || kind == PGRES_PIPELINE_SYNC)
+		return STATUS_OK;
 	if (kind == PGRES_PIPELINE_ABORTED)
-		st = error_set(err, STATUS_INTERNAL, "statement skipped after a failure");
-	else if (kind != wanted && !(wanted == PGRES_COMMAND_OK && kind == PGRES_TUPLES_OK))
-		st = connection_status(result, connection, err);
-	if (kind != PGRES_PIPELINE_SYNC && result) {
-		CLEANUP(pg_result) PGresult *end = PQgetResult(connection);
-		(void)end; /* NULL: the end of this statement's results */
-	}
-	return st;
+		return error_set(err, STATUS_INTERNAL, "statement skipped after a failure");
+	return connection_status(result, connection, err);
 }
 
-/* All results up to and with the sync; the first failure is the one that is told. TIMEOUT leaves the rest unread. */
-static enum status drain_pipeline(PGconn *connection, int n_statements, int wait_ms, struct error *err)
+/* All results up to and with the sync, whose own failure is that of the commit. The first failure is the one that is told; TIMEOUT
+ * leaves the rest unread. */
+static enum status drain_pipeline(PGconn *connection, int wait_ms, struct error *err)
 {
 	enum status first = STATUS_OK;
-	for (int i = 0; i <= n_statements && first != STATUS_TIMEOUT; i++) {
-		ExecStatusType wanted = i < n_statements ? PGRES_COMMAND_OK : PGRES_PIPELINE_SYNC;
-		enum status st = take_pipeline_result(connection, wanted, wait_ms, first == STATUS_OK ? err : NULL);
-		if (first == STATUS_OK || st == STATUS_TIMEOUT)
+	for (bool is_synced = false; !is_synced;) {
+		if (PQstatus(connection) != CONNECTION_OK)
+			return first != STATUS_OK ? first : connection_status(NULL, connection, err);
+		enum status st = connection_wait(connection, wait_ms, first == STATUS_OK ? err : NULL);
+		if (st == STATUS_TIMEOUT)
+			return st;
+		CLEANUP(pg_result) PGresult *result = st == STATUS_OK ? PQgetResult(connection) : NULL;
+		is_synced = result && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+		if (st == STATUS_OK)
+			st = status_in_pipeline(result, connection, first == STATUS_OK ? err : NULL);
+		if (first == STATUS_OK)
 			first = st;
 	}
 	return first;
@@ -114,7 +112,7 @@ static enum status prepare_all(PGconn *connection, int wait_ms, struct error *er
 	}
 	if (!PQpipelineSync(connection))
 		return error_set(err, STATUS_UNAVAILABLE, "database: %s", PQerrorMessage(connection));
-	enum status st = drain_pipeline(connection, N_QUERIES, wait_ms, err);
+	enum status st = drain_pipeline(connection, wait_ms, err);
 	if (st == STATUS_OK && !PQexitPipelineMode(connection))
 		st = error_set(err, STATUS_INTERNAL, "pipeline mode did not end");
 	return st;
@@ -265,7 +263,6 @@ enum status store_batch_begin(struct store *store, struct error *err)
 		return st;
 	if (!PQenterPipelineMode(store->connection))
 		return error_set(err, STATUS_INTERNAL, "no pipeline mode");
-	store->n_sent = 0;
 	return STATUS_OK;
 }
 
@@ -280,7 +277,6 @@ enum status store_batch_send(struct store *store, enum query query, const struct
 		drop_connection(store);
 		return st;
 	}
-	store->n_sent++;
 	return STATUS_OK;
 }
 
@@ -292,12 +288,13 @@ enum status store_batch_finish(struct store *store, struct error *err)
 		drop_connection(store);
 		return st;
 	}
-	enum status st = drain_pipeline(store->connection, store->n_sent, answer_wait_ms(&store->options), err);
-	/* after a lost connection or a timeout the pipeline cannot end in order; then the connection goes */
-	if (!PQexitPipelineMode(store->connection) && st != STATUS_TIMEOUT)
-		st = st == STATUS_OK ? error_set(err, STATUS_TIMEOUT, "database: pipeline did not end")
-				     : STATUS_TIMEOUT;
-	return st == STATUS_OK ? STATUS_OK : after_failure(store, st);
+	enum status st = drain_pipeline(store->connection, answer_wait_ms(&store->options), err);
+	if (PQexitPipelineMode(store->connection))
+		return st == STATUS_OK ? STATUS_OK : after_failure(store, st);
+	drop_connection(store); /* it was lost or is out of step: the next call opens another */
+	if (st == STATUS_OK || st == STATUS_TIMEOUT)
+		st = error_set(err, STATUS_UNAVAILABLE, "database: the batch got no answer");
+	return st;
 }
 
 struct arg arg_text(const char *text)

@@ -1,7 +1,7 @@
 -- Users, nodes and what nodes report. Times are UTC. Every unique key about a node begins with the node id, so that the
 -- tables can be distributed by it.
 
--- Times cross the wire as microseconds since 1970, exactly.
+-- Times cross the wire as microseconds since 1970; exact to the year 2200 and beyond any clock that we meet.
 CREATE FUNCTION time_us(us bigint) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS
 $$ SELECT timestamptz 'epoch' + us * interval '1 microsecond' $$;
 CREATE FUNCTION us_of(at timestamptz) RETURNS bigint LANGUAGE sql IMMUTABLE AS

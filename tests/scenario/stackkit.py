@@ -15,6 +15,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
 
 import paho.mqtt.client as mqtt
@@ -260,6 +261,7 @@ class Stack:
         self.environment |= {"CISTERN_SIGN_IN_PER_MINUTE": "100000", "CISTERN_REQUESTS_PER_SECOND": "100000"}
         self.environment |= environment
         self.environment.pop("DATABASE_URL", None)
+        self._local = threading.local()
         self.start()
 
     def start(self):
@@ -341,14 +343,26 @@ class Stack:
                               input=text_in, timeout=60)
 
     def sql(self, statement, *values):
-        """Rows of one statement, on a connection of its own: the database may have been restarted in between."""
-        connection = psycopg2.connect(self.database_url)
+        """Rows of one statement, on a kept connection of the thread's own; a new one when the database was restarted."""
+        kept = getattr(self._local, "connection", None)
         try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(statement, values)
-                return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
+            return self._run(kept or self._connect(), statement, values)
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            if not kept:
+                raise
+            return self._run(self._connect(), statement, values)
+
+    def _connect(self):
+        self._local.connection = None
+        self._local.connection = psycopg2.connect(self.database_url)
+        self._local.connection.autocommit = True
+        return self._local.connection
+
+    @staticmethod
+    def _run(connection, statement, values):
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
 
     def user(self):
         name = f"{unique('user')}@example.org"

@@ -33,15 +33,23 @@ user_of() {
 	esac
 }
 
-# become SERVICE: sets `as`, the words to put before a command, so that it runs as that service's user with no other right.
+# become SERVICE: sets `as`, the words to put before a command, so that it runs as that service's user with no other right than
+# `also_may` and a listener's below 1024.
+also_may=''
 become() {
 	as=()
-	if [ -n "$as_root" ]; then
-		local user
-		user=$(user_of "$1")
-		as=(setpriv "--reuid=$user" "--regid=$user" --init-groups --no-new-privs "${capabilities[@]}" --)
-	fi
+	[ -n "$as_root" ] || return 0
+	local user may=-all$also_may
+	user=$(user_of "$1")
+	case $1 in
+	broker) if is_privileged "$mqtt_port"; then may+=,+net_bind_service; fi ;;
+	cisternd) if is_privileged "$api_port" || is_privileged "$api_tls_port"; then may+=,+net_bind_service; fi ;;
+	esac
+	as=(setpriv "--reuid=$user" "--regid=$user" --init-groups --no-new-privs
+		"--inh-caps=$may" "--ambient-caps=$may" "--bounding-set=$may" --)
 }
+
+is_privileged() { [ "$1" -lt "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" ]; }
 
 number() {
 	local name=$1 value=$2 min=$3 max=$4
@@ -86,24 +94,23 @@ read_environment() {
 
 # A service's user may be unable to pass a folder above (root's home is closed to all others). Then, and only then, the services
 # may read past folder permissions. (Not `test -x`: access(2) leaves capabilities out.)
-choose_capabilities() {
-	local read=-all,+dac_read_search
-	capabilities=(--inh-caps=-all --bounding-set=-all)
+let_services_in() {
 	[ -n "$as_root" ] || return 0
-	become cisternd
+	become lamp
 	if "${as[@]}" stat "$home/." >/dev/null 2>&1; then return; fi
-	capabilities=(--inh-caps="$read" --ambient-caps="$read" --bounding-set="$read")
-	become cisternd
+	also_may=,+dac_read_search
+	become lamp
 	"${as[@]}" stat "$home/." >/dev/null 2>&1 ||
 		die "the users postgres, mosquitto and cistern cannot reach $home; set CISTERN_HOME to a folder that they can"
 }
 
 make_layout() {
-	install -d -m 755 "$home" "$home"/{etc,bin,program,log,run,keys,lamps}
+	[ -d "$home" ] || install -d -m 755 "$home"
+	install -d -m 755 "$home"/{etc,bin,program,log,run,keys,lamps}
 	install -d -m 700 "$home"/{ca,secrets,broker,keys/broker,keys/cisternd}
 	give -R mosquitto: "$home/broker" "$home/keys/broker"
 	give -R cistern: "$home/keys/cisternd"
-	choose_capabilities
+	let_services_in
 }
 
 # Everything that is started holds the lock too, so it is free when the last of an ended stack is gone, and not before.
@@ -116,8 +123,8 @@ lock_home() {
 		if [ $SECONDS -ge $deadline ]; then die "a stack that was killed still holds $home"; fi
 		sleep 0.1
 	done
+	rm -f "$home/ready.json" "$home"/run/*.pid
 	echo $$ >"$home/run/runner.pid"
-	rm -f "$home/ready.json" "$home"/run/*.pid.old
 }
 
 check_ports() {
@@ -129,6 +136,7 @@ check_ports() {
 		if port_is_listened_on "$port"; then
 			die "port $port is in use; choose another with CISTERN_${name%:*}_PORT"
 		fi
+		if [ -z "$as_root" ] && is_privileged "$port"; then die "port $port needs root; see CISTERN_${name%:*}_PORT"; fi
 	done
 }
 
