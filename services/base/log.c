@@ -1,8 +1,6 @@
 #include "base/log.h"
 
 #include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,23 +16,6 @@ static const char *const level_names[] = {
 	[LOG_DEBUG] = "debug",
 };
 
-struct line {
-	char bytes[LOG_LINE_MAX];
-	size_t len;
-};
-
-static void put(struct line *line, char byte)
-{
-	if (line->len < LOG_LINE_MAX - 1) /* one byte stays for the line end */
-		line->bytes[line->len++] = byte;
-}
-
-static void put_text(struct line *line, const char *text)
-{
-	for (; *text; text++)
-		put(line, *text);
-}
-
 static bool is_plain(const char *text)
 {
 	if (!*text)
@@ -46,53 +27,43 @@ static bool is_plain(const char *text)
 	return true;
 }
 
-static void put_escaped(struct line *line, const char *text)
+static void put_escaped(struct buffer *line, const char *text)
 {
 	if (is_plain(text)) {
-		put_text(line, text);
+		buffer_puts(line, text);
 		return;
 	}
-	put(line, '"');
+	buffer_putc(line, '"');
 	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-		char hex[5];
-		if (*c == '"' || *c == '\\') {
-			put(line, '\\');
-			put(line, (char)*c);
-		} else if (*c < ' ' || *c >= 0x7f) {
-			(void)snprintf(hex, sizeof(hex), "\\x%02x", *c);
-			put_text(line, hex);
-		} else {
-			put(line, (char)*c);
-		}
+		if (*c == '"' || *c == '\\')
+			buffer_putc(line, '\\');
+		if (*c < ' ' || *c >= 0x7f)
+			buffer_printf(line, "\\x%02x", *c);
+		else
+			buffer_putc(line, (char)*c);
 	}
-	put(line, '"');
+	buffer_putc(line, '"');
 }
 
-static void put_field(struct line *line, const struct log_field *field)
+void log_put_field(struct buffer *line, const struct log_field *field)
 {
-	char number[24];
-	put(line, ' ');
-	put_text(line, field->name);
-	put(line, '=');
+	buffer_printf(line, " %s=", field->name);
 	switch (field->kind) {
-	case LOG_FIELD_TEXT: put_escaped(line, field->text ? field->text : "-"); return;
-	case LOG_FIELD_SIGNED: (void)snprintf(number, sizeof(number), "%lld", (long long)field->i64); break;
-	case LOG_FIELD_UNSIGNED: (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)field->u64); break;
+	case LOG_FIELD_TEXT: put_escaped(line, field->text ? field->text : "-"); break;
+	case LOG_FIELD_SIGNED: buffer_printf(line, "%lld", (long long)field->i64); break;
+	case LOG_FIELD_UNSIGNED: buffer_printf(line, "%llu", (unsigned long long)field->u64); break;
 	}
-	put_text(line, number);
 }
 
-static void put_time(struct line *line)
+void log_put_time(struct buffer *line)
 {
 	int64_t now_us = clock_now_us();
 	time_t seconds = (time_t)(now_us / 1000000);
 	struct tm utc;
-	char text[32], millis[8];
+	char text[32];
 	(void)gmtime_r(&seconds, &utc);
 	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-	(void)snprintf(millis, sizeof(millis), ".%03dZ", (int)(now_us / 1000 % 1000));
-	put_text(line, text);
-	put_text(line, millis);
+	buffer_printf(line, "ts=%s.%03dZ", text, (int)(now_us / 1000 % 1000));
 }
 
 void log_set_level(enum log_level level)
@@ -104,16 +75,14 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 {
 	if (level > log_level)
 		return;
-	struct line line = { .len = 0 };
-	put_text(&line, "ts=");
-	put_time(&line);
-	put_text(&line, " level=");
-	put_text(&line, level_names[level]);
-	put_text(&line, " event=");
-	put_text(&line, event);
+	CLEANUP(buffer) struct buffer line = { .bytes = NULL };
+	log_put_time(&line);
+	buffer_printf(&line, " level=%s event=%s", level_names[level], event);
 	for (size_t i = 0; i < n_fields; i++)
-		put_field(&line, &fields[i]);
-	line.bytes[line.len++] = '\n';
+		log_put_field(&line, &fields[i]);
+	if (line.len > LOG_LINE_MAX - 1)
+		line.len = LOG_LINE_MAX - 1;
+	buffer_putc(&line, '\n');
 	ssize_t written = write(STDERR_FILENO, line.bytes, line.len);
 	(void)written; /* nobody is left to be told when standard error is gone */
 }

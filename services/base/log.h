@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
+
 enum { LOG_LINE_MAX = 2048 };
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 enum log_field_kind { LOG_FIELD_TEXT, LOG_FIELD_SIGNED, LOG_FIELD_UNSIGNED };
@@ -44,5 +46,9 @@ struct log_field {
 /* Lines above this level are not written. Set once by main before threads start. */
 void log_set_level(enum log_level level);
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n_fields);
+
+/* The parts of a line, for who writes such lines elsewhere: `ts=...`, and ` name=value` escaped. */
+void log_put_time(struct buffer *line);
+void log_put_field(struct buffer *line, const struct log_field *field);
 
 #endif
