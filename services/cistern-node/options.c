@@ -60,6 +60,7 @@ static const struct option_row rows[] = {
 
 	TEXT("user-id", user_id, "USER", "map the node to this user"),
 	TEXT("secret", secret, "SECRET", "secret of that mapping"),
+	TEXT("secret-file", secret_file, "FILE", "file with that secret, instead of --secret"),
 	FLAG("reset", reset, "with a mapping: drop all earlier users"),
 	FLAG("factory-reset", factory_reset, "report a factory reset: drop all users, map to nobody"),
 
@@ -138,7 +139,9 @@ static enum status options_check(const struct options *options, struct error *er
 				 "--cert, --key and --node-id are for one node, not with --cert-dir");
 	if (options->count > 0 && !options->cert_dir)
 		return error_set(err, STATUS_INVALID, "--count needs --cert-dir");
-	if (!options->user_id != !options->secret)
+	if (options->secret && options->secret_file)
+		return error_set(err, STATUS_INVALID, "--secret or --secret-file, not both");
+	if (!options->user_id != (!options->secret && !options->secret_file))
 		return error_set(err, STATUS_INVALID, "--user-id and --secret go together");
 	if (options->factory_reset && options->user_id)
 		return error_set(err, STATUS_INVALID, "--factory-reset maps to nobody: not with --user-id");
@@ -184,7 +187,15 @@ enum status options_parse(int argc, char **argv, struct options *ret_options, st
 		if (st != STATUS_OK)
 			return st;
 	}
+	if (options.secret_file) {
+		enum status st = secret_read(&options.secret_read, options.secret_file, err);
+		if (st != STATUS_OK)
+			return st;
+	}
 	*ret_options = options;
+	if (options.secret_file)
+		ret_options->secret = ret_options->secret_read.bytes;
+	secret_done(&options.secret_read);
 	return STATUS_OK;
 }
 

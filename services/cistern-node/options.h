@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/macros.h"
+#include "base/secret.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,6 +32,8 @@ struct options {
 	int64_t otafetch_delay_s;
 
 	const char *user_id, *secret; /* both or neither */
+	const char *secret_file;      /* where the secret stands instead of the command line, which others can read */
+	struct secret secret_read;    /* what stood there */
 	bool reset, factory_reset;
 
 	const char *cert_dir; /* NULL: one node, by cert and key */

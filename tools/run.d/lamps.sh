@@ -37,7 +37,7 @@ choose_lamps() {
 
 define_lamp() {
 	local id=$1 dir=$home/lamps/$1 side=()
-	if [ ! -e "$dir/mapped" ]; then side=(--user-id "$user_id" --secret "$(cat "$dir/secret")"); fi
+	if [ ! -e "$dir/mapped" ]; then side=(--user-id "$user_id" --secret-file "$dir/secret"); fi
 	become lamp
 	define_service "$id" TERM 10 '' "${as[@]}" "$home/program/cistern-node" --host localhost --port "$mqtt_port" \
 		--ca "$home/ca.crt" --cert "$dir/node.crt" --key "$dir/node.key" "${side[@]}"
@@ -45,7 +45,7 @@ define_lamp() {
 
 request_mapping() {
 	local id=$1 secret
-	write_secret "$home/lamps/$id/secret" 16
+	write_secret "$home/lamps/$id/secret" 16 cistern
 	secret=$(cat "$home/lamps/$id/secret")
 	request=$(api PUT user/nodes/mapping "$(jq -n --arg node_id "$id" --arg secret_key "$secret" '{$node_id, $secret_key, operation: "add"}')" |
 		jq -er .request_id) || die "the mapping of $id was refused"
