@@ -40,7 +40,7 @@ define_lamp() {
 	if [ ! -e "$dir/mapped" ]; then side=(--user-id "$user_id" --secret-file "$dir/secret"); fi
 	become lamp
 	define_service "$id" TERM 10 '' "${as[@]}" "$home/program/cistern-node" --host localhost --port "$mqtt_port" \
-		--ca "$home/ca.crt" --cert "$dir/node.crt" --key "$dir/node.key" "${side[@]}"
+		--ca "$home/ca.crt" --cert "$dir/node.crt" --key "$dir/node.key" --max-backoff 2 "${side[@]}"
 }
 
 request_mapping() {
