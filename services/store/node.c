@@ -96,27 +96,15 @@ static enum status query_for_user(struct store *store, enum query query, const c
 	return STATUS_OK;
 }
 
-static enum status json_for_user(struct store *store, enum query query, const char *user_id, const char *node_id,
-				 struct buffer *ret_json, struct error *err)
+enum status store_node_config(struct store *store, const char *user_id, const char *node_id, struct buffer *ret_json,
+			      struct error *err)
 {
 	CLEANUP(pg_result) PGresult *rows = NULL;
-	enum status st = query_for_user(store, query, user_id, node_id, &rows, err);
+	enum status st = query_for_user(store, QUERY_NODE_CONFIG_FOR_USER, user_id, node_id, &rows, err);
 	if (st != STATUS_OK)
 		return st;
 	buffer_put(ret_json, PQgetvalue(rows, 0, 0), (size_t)PQgetlength(rows, 0, 0));
 	return STATUS_OK;
-}
-
-enum status store_node_config(struct store *store, const char *user_id, const char *node_id, struct buffer *ret_json,
-			      struct error *err)
-{
-	return json_for_user(store, QUERY_NODE_CONFIG_FOR_USER, user_id, node_id, ret_json, err);
-}
-
-enum status store_node_params(struct store *store, const char *user_id, const char *node_id, struct buffer *ret_json,
-			      struct error *err)
-{
-	return json_for_user(store, QUERY_NODE_PARAMS_FOR_USER, user_id, node_id, ret_json, err);
 }
 
 enum status store_node_presence(struct store *store, const char *user_id, const char *node_id, bool *ret_connected,

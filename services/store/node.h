@@ -50,9 +50,6 @@ MUST_CHECK enum status store_node_list(struct store *store, const char *after, i
 /* The configuration's verbatim JSON text, `{}` when none was reported. */
 MUST_CHECK enum status store_node_config(struct store *store, const char *user_id, const char *node_id,
 					 struct buffer *ret_json, struct error *err);
-/* {"Light":{"Power":true}}, `{}` when nothing was reported. */
-MUST_CHECK enum status store_node_params(struct store *store, const char *user_id, const char *node_id,
-					 struct buffer *ret_json, struct error *err);
 MUST_CHECK enum status store_node_presence(struct store *store, const char *user_id, const char *node_id,
 					   bool *ret_connected, int64_t *ret_at_us, struct error *err);
 

@@ -23,15 +23,9 @@ SELECT n.node_id, us_of(n.registered_at), n.connected, us_of(n.presence_at), n.s
 FROM node n LEFT JOIN node_config c USING (node_id)
 WHERE n.node_id > $1 ORDER BY n.node_id LIMIT $2::bigint;
 
--- The next three give no row when the node is not the user's.
+-- The next two give no row when the node is not the user's.
 -- name: node_config_for_user
 SELECT coalesce((SELECT config FROM node_config c WHERE c.node_id = u.node_id), '{}')
-FROM node_user u WHERE u.user_id = $1::uuid AND u.node_id = $2;
-
--- name: node_params_for_user
-SELECT (SELECT '{' || coalesce(string_agg(to_json(device)::text || ':' || params, ',' ORDER BY device), '') || '}'
-        FROM (SELECT device, '{' || string_agg(to_json(param)::text || ':' || value::text, ',' ORDER BY param) || '}' AS params
-              FROM node_param p WHERE p.node_id = u.node_id GROUP BY device) d)
 FROM node_user u WHERE u.user_id = $1::uuid AND u.node_id = $2;
 
 -- name: node_presence_for_user

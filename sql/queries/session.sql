@@ -14,7 +14,7 @@ LEFT JOIN node_user n ON n.node_id = $2 AND n.user_id = s.user_id
 WHERE s.session_id = $1::uuid AND s.ended_at IS NULL AND s.expires_at > now();
 
 -- The same with the node's parameters, for the most frequent request: one statement in place of two is a third of its cost.
--- The document is written as in node_params_for_user.
+-- The document is written as in node_list_for_user.
 -- name: session_access_params
 SELECT s.user_id, a.super_admin, n.role,
        (SELECT '{' || coalesce(string_agg(to_json(device)::text || ':' || params, ',' ORDER BY device), '') || '}'
