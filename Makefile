@@ -30,8 +30,8 @@ CFLAGS_ALL := $(STANDARD) $(WARNINGS) $(HARDEN) $(INCLUDES) $(CFLAGS)
 LIBS := -Wl,--as-needed -lmosquitto -lpq -lmicrohttpd -ljansson -lcurl -lsodium -lssl -lcrypto -lpthread -lm
 
 # One archive of all rooms; each program is a folder with a main.c that wires rooms together.
-ROOMS    := base model config broker ingest store push command account api claim ca
-PROGRAMS := cisternd cistern cistern-node
+ROOMS    := base model config broker ingest store push command account api claim revocation ca
+PROGRAMS := cisternd signerd cistern cistern-node
 
 room_sources = $(wildcard services/$(1)/*.c)
 LIB_SOURCES  := $(foreach room,$(ROOMS),$(call room_sources,$(room)))

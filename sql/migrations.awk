@@ -8,5 +8,5 @@ FNR == 1 {
 	if (number != ++expected) { print "migration " expected " is missing" >"/dev/stderr"; exit 1 }
 	printf "MIGRATION(%d, \"%s\",\n", number, what
 }
-{ line = $0; gsub(/\\/, "\\\\", line); gsub(/"/, "\\\"", line); gsub(/\t/, " ", line); print "\t\"" line "\\n\"" }
+{ line = $0; gsub(/\\/, "\\\\\\\\", line); gsub(/"/, "\\\"", line); gsub(/\t/, " ", line); print "\t\"" line "\\n\"" }
 END { close_row() }

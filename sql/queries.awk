@@ -16,7 +16,7 @@ FNR == 1 { flush_statement() }
 /^[ \t]*--/ || /^[ \t]*$/ { next }
 {
 	if (name == "") { print FILENAME ": text outside a statement: " $0 >"/dev/stderr"; exit 1 }
-	line = $0; sub(/;[ \t]*$/, "", line); gsub(/\\/, "\\\\", line); gsub(/"/, "\\\"", line); gsub(/\t/, " ", line)
+	line = $0; sub(/;[ \t]*$/, "", line); gsub(/\\/, "\\\\\\\\", line); gsub(/"/, "\\\"", line); gsub(/\t/, " ", line)
 	text = text "\t\"" line "\\n\"\n"
 }
 END { flush_statement() }

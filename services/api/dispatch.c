@@ -189,6 +189,14 @@ static enum status check_session(struct request *request, struct error *err)
 	return st;
 }
 
+static enum status check_admin(struct request *request, struct error *err)
+{
+	enum status st = check_session(request, err);
+	if (st == STATUS_OK && !request->caller.super_admin)
+		return error_set(err, STATUS_DENIED, "not an administrator");
+	return st;
+}
+
 /* One query tells who is asking and what the node is to them. An id that could not exist is answered like a stranger's. */
 static enum status check_who(struct request *request, struct error *err)
 {
@@ -199,6 +207,8 @@ static enum status check_who(struct request *request, struct error *err)
 		return STATUS_OK;
 	if (request->route->who == WHO_USER)
 		return check_session(request, err);
+	if (request->route->who == WHO_ADMIN)
+		return check_admin(request, err);
 	struct error why = { .status = STATUS_OK };
 	const char *node_id = NULL;
 	enum status named = params_query_either(&request->query, "node_id", "nodeid", &node_id, &why);

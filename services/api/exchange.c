@@ -208,7 +208,7 @@ static void add_headers(struct MHD_Response *response, const struct exchange *ex
 {
 	const struct request *request = exchange->request;
 	const struct reply *reply = &request->reply;
-	add_header(response, "Content-Type", "application/json");
+	add_header(response, "Content-Type", reply->type ? reply->type : "application/json");
 	add_header(response, "X-Request-Id", request->id);
 	add_header(response, "Cache-Control", "no-store");
 	add_header(response, "X-Content-Type-Options", "nosniff");

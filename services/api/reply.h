@@ -57,6 +57,7 @@ struct reply {
 	bool closes;         /* end the connection: its framing cannot be trusted, or a body is left unread */
 	enum failure failure;
 	const char *reason; /* a description for the outside in place of the table's; lives in the arena */
+	const char *type;   /* Content-Type; NULL: application/json. A text that lives for ever */
 	struct buffer body;
 };
 

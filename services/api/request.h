@@ -42,6 +42,7 @@ enum route_method { METHOD_GET = 1, METHOD_POST = 2, METHOD_PUT = 4, METHOD_DELE
 enum route_who {
 	WHO_ANYONE,
 	WHO_USER,             /* a live session */
+	WHO_ADMIN,            /* and the account is a super administrator's */
 	WHO_NODE_USER,        /* and the node in node_id or nodeid is mapped to its user */
 	WHO_NODE_USER_PARAMS, /* the same; the node's parameters come with the check, in one statement, into reply.body */
 };
@@ -53,7 +54,7 @@ enum route_rate {
 	RATE_USER,    /* requests_per_second of the account */
 };
 
-enum route_lane { LANE_NONE, LANE_HASH, LANE_COMMAND, N_LANES };
+enum route_lane { LANE_NONE, LANE_HASH, LANE_COMMAND, LANE_CLAIM, N_LANES };
 
 struct route {
 	enum route_method method;

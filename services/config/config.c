@@ -9,6 +9,11 @@
 	{ #field, SETTING_INTEGER, min, max, otherwise, offsetof(struct config, field), help }
 /* clang-format on */
 
+/* clang-format off */
+#define BOOLEAN(field, otherwise, help) \
+	{ #field, SETTING_BOOLEAN, 0, 0, otherwise, offsetof(struct config, field), help }
+/* clang-format on */
+
 enum { OPTIONAL = 0, REQUIRED = 1 };
 
 static const struct setting rows[] = {
@@ -51,6 +56,21 @@ static const struct setting rows[] = {
 	TEXT(node_ca_cert_file, OPTIONAL, "", "the node CA's certificate; only for 'cistern node add'"),
 	TEXT(node_ca_key_file, OPTIONAL, "", "its key"),
 	TEXT(ca_file, OPTIONAL, "", "the CA that nodes trust, copied beside a new node's certificate"),
+	TEXT(signer_socket, OPTIONAL, "", "unix socket of signerd; none: no certificate can be issued"),
+	TEXT(signer_ca_dir, OPTIONAL, "", "folder with the node CAs; only for signerd and 'cistern ca'"),
+	TEXT(signer_passphrase_file, OPTIONAL, "", "file with the passphrase of the CA keys"),
+	TEXT(signer_log_file, OPTIONAL, "", "where signerd writes down every certificate before it hands it out"),
+	TEXT(signer_clients, OPTIONAL, "cistern", "users that may ask signerd, beside root; separated by commas"),
+	TEXT(node_trust_dir, OPTIONAL, "", "folder with the node CAs' certificates that the broker trusts"),
+	TEXT(broker_pid_file, OPTIONAL, "", "of a broker on this machine; only for 'cistern ca rollover'"),
+	TEXT(revocation_local_file, OPTIONAL, "",
+	     "list that the broker on this machine reads; 'cistern node revoke' writes it when the daemon is away"),
+	TEXT(crl_file, OPTIONAL, "", "where the daemon also writes the newest CRL in PEM; none: only served over HTTP"),
+	INTEGER(claim_quota, 0, 1000000, "100", "nodes that one user may claim"),
+	INTEGER(claim_pending_s, 60, 86400, "900", "how long an initiated claim waits for its certificate request"),
+	INTEGER(claims_per_minute, 1, 100000, "30", "claim requests per minute, per source and per account"),
+	BOOLEAN(self_claim, "false", "nodes on the administrator's list may claim by themselves"),
+	TEXT(self_claim_key_file, OPTIONAL, "", "file with the key that the list's secrets are encrypted with"),
 	TEXT(log_level, OPTIONAL, "info", "error, warn, info or debug"),
 };
 

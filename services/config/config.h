@@ -26,6 +26,11 @@ struct config {
 	int64_t mapping_window_s;
 	int64_t ingest_batch_max, ingest_batch_wait_ms;
 	setting_text node_ca_cert_file, node_ca_key_file, ca_file;
+	setting_text signer_socket, signer_ca_dir, signer_passphrase_file, signer_log_file, signer_clients;
+	setting_text node_trust_dir, broker_pid_file, revocation_local_file, crl_file;
+	int64_t claim_quota, claim_pending_s, claims_per_minute;
+	bool self_claim;
+	setting_text self_claim_key_file;
 	setting_text log_level;
 };
 

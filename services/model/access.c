@@ -32,6 +32,9 @@ static const struct access_row rows[] = {
 	{ PART("remote"), true, ACCESS_TO_NODE, NULL, false },
 	{ PART("otaurl"), false, ACCESS_TO_NODE, NULL, false },
 	{ PART("to-node"), false, ACCESS_TO_NODE, NULL, false },
+	/* ours: a node asks for its next certificate over its own link, docs/certificates.md */
+	{ PART("certificate/request"), false, ACCESS_TO_CLOUD, NULL, false },
+	{ PART("certificate/response"), false, ACCESS_TO_NODE, NULL, false },
 };
 
 static const struct access_service services[] = {

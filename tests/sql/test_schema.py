@@ -140,8 +140,10 @@ INSERT INTO account (user_id, user_name, password_hash, confirmed_at) VALUES ('{
 INSERT INTO account_code VALUES ('{USER}', 'signup', 'h', 'p', 3, now());
 INSERT INTO session (session_id, user_id, refresh_hash, expires_at) VALUES ('{USER}', '{USER}', 'h', now());
 INSERT INTO node (node_id) VALUES ('{NODE}');
+INSERT INTO node_certificate (serial, node_id, certificate, not_before, not_after, activated_at)
+    VALUES ('0123456789ABCDEF', '{NODE}', 'AAAA', now(), now(), now());
 INSERT INTO node_certificate (serial, node_id, certificate, not_before, not_after)
-    VALUES ('0123456789ABCDEF', '{NODE}', 'pem', now(), now());
+    VALUES ('0123456789ABCDEE', '{NODE}', 'AAAB', now(), now());
 INSERT INTO node_config (node_id, config, received_at) VALUES ('{NODE}', '{{}}', now());
 INSERT INTO node_param (node_id, device, param, value, received_at) VALUES ('{NODE}', 'Light', 'Power', 'true', now());
 INSERT INTO ota_fetch VALUES ('{NODE}', '1.0', NULL, now());
@@ -207,11 +209,13 @@ REFUSED = [
     ("node_pkey", f"INSERT INTO node (node_id) VALUES ('{NODE}')"),
     *[("node_node_id_check", f"INSERT INTO node (node_id) VALUES ('{bad}')")
       for bad in ("", "a" * 65, "a/b", "a+", "#", "a b", "a.b", "ä", "a\n")],
-    ("node_certificate_pkey", f"{CERTIFICATE} ('0123456789ABCDEF', '{NODE}', 'pem', {NOW}, {NOW}, {NOW})"),
-    ("node_certificate_live", f"{CERTIFICATE} ('0123456789ABCDE0', '{NODE}', 'pem', {NOW}, {NOW}, NULL)"),
-    ("node_certificate_node_id_fkey", f"{CERTIFICATE} ('0123456789ABCDE0', 'nobody', 'pem', {NOW}, {NOW}, NULL)"),
-    ("node_certificate_serial_check", f"{CERTIFICATE} ('0123456789abcdef', '{NODE}', 'pem', {NOW}, {NOW}, {NOW})"),
-    ("node_certificate_serial_check", f"{CERTIFICATE} ('012345678', '{NODE}', 'pem', {NOW}, {NOW}, {NOW})"),
+    ("node_certificate_pkey", f"{CERTIFICATE} ('0123456789ABCDEF', '{NODE}', 'BBBB', {NOW}, {NOW}, {NOW})"),
+    ("node_certificate_active", "UPDATE node_certificate SET activated_at = now() WHERE serial = '0123456789ABCDEE'"),
+    ("node_certificate_pending", f"{CERTIFICATE} ('0123456789ABCDE0', '{NODE}', 'BBBB', {NOW}, {NOW}, NULL)"),
+    ("node_certificate_fingerprint", f"{CERTIFICATE} ('0123456789ABCDE0', '{NODE}', 'AAAA', {NOW}, {NOW}, {NOW})"),
+    ("node_certificate_node_id_fkey", f"{CERTIFICATE} ('0123456789ABCDE0', 'nobody', 'BBBB', {NOW}, {NOW}, NULL)"),
+    ("node_certificate_serial_check", f"{CERTIFICATE} ('0123456789abcdef', '{NODE}', 'BBBB', {NOW}, {NOW}, {NOW})"),
+    ("node_certificate_serial_check", f"{CERTIFICATE} ('012345678', '{NODE}', 'BBBB', {NOW}, {NOW}, {NOW})"),
     ("node_config_pkey", f"INSERT INTO node_config (node_id, config, received_at) VALUES ('{NODE}', '{{}}', {NOW})"),
     ("node_config_node_id_fkey", f"INSERT INTO node_config (node_id, config, received_at) VALUES ('nobody', '{{}}', {NOW})"),
     ("node_param_pkey", f"{PARAM} ('{NODE}', 'Light', 'Power', '1', {NOW})"),
@@ -265,7 +269,7 @@ def test_what_is_just_within_the_limits_is_taken(db):
     db.execute(f"INSERT INTO node (node_id) VALUES ('a'), (repeat('a', 64)), ('AZaz09_-')")
     db.execute(f"{PARAM} ('{NODE}', repeat('ä', 32), repeat('a', 64), '1', {NOW}), ('{NODE}', '', '', '1', {NOW})")
     db.execute(f"{LETTER} ('t', 'r', decode(repeat('00', 4096), 'hex'), 4096, {NOW}, 1, 'd')")
-    db.execute(f"{CERTIFICATE} ('{'0' * 40}', '{NODE}', 'pem', {NOW}, {NOW}, {NOW})")
+    db.execute(f"{CERTIFICATE} ('{'0' * 40}', '{NODE}', 'BBBB', {NOW}, {NOW}, {NOW})")
 
 
 def test_a_deleted_node_takes_everything_about_it_along(db):
