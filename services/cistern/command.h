@@ -65,5 +65,6 @@ const struct command_table *command_table(void);
 command_run migrate_run, user_add_run, user_list_run, node_add_run, node_list_run, node_show_run, version_run, help_run;
 command_run node_suspend_run, node_resume_run, node_revoke_run, node_renew_run, node_delete_run, node_transfer_run;
 command_run node_import_run;
+command_run self_claim_import_run, self_claim_list_run, self_claim_remove_run;
 
 #endif
