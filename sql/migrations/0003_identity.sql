@@ -495,6 +495,7 @@ CREATE TABLE registration (
 	options      json NOT NULL DEFAULT '{}',
 	n_rows       bigint NOT NULL DEFAULT 0,
 	n_done       bigint NOT NULL DEFAULT 0,
+	n_failed     bigint NOT NULL DEFAULT 0,
 	failed_rows  text NOT NULL DEFAULT '',   -- CSV with the reason in a further column; can be fed back
 	description  text NOT NULL DEFAULT '',
 	created_at   timestamptz NOT NULL DEFAULT now(),
