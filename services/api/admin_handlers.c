@@ -178,7 +178,8 @@ enum status admin_nodes_list(struct request *request, struct error *err)
 	if (st == STATUS_OK && filter.node_id)
 		st = admin_check_node_id(request, filter.node_id, err);
 	if (st == STATUS_OK)
-		st = store_fleet_list(request->store, &filter, after ? after : "", list.limit + 1, add_node, &list, err);
+		st = store_fleet_list(request->store, &filter, after ? after : "", list.limit + 1, add_node, &list,
+				      err);
 	if (st == STATUS_OK)
 		st = store_fleet_count(request->store, &filter, &total, err);
 	if (st == STATUS_OK && filter.node_id && total == 0)
@@ -259,7 +260,8 @@ enum status admin_nodes_revoke(struct request *request, struct error *err)
 		st = no_field(request, "reason is longer than 64 bytes", err);
 	if (st == STATUS_OK)
 		st = admin_fail(request,
-				store_fleet_revoke(request->store, node_id, reason ? reason : DEFAULT_REASON, err), err);
+				store_fleet_revoke(request->store, node_id, reason ? reason : DEFAULT_REASON, err),
+				err);
 	if (st != STATUS_OK)
 		return st;
 	admin_log(request, "admin.revoked", node_id);

@@ -6,10 +6,8 @@
 #include "api/body.h"
 #include "api/handlers.h"
 #include "base/parse.h"
-#include "ca/csr.h"
 #include "claim/claim.h"
 #include "claim/signer.h"
-#include "store/claim.h"
 #include "store/fleet.h"
 
 enum { PAGE_CERTIFICATES = 25, CERTIFICATES_MAX = 100, DAYS = 30 };
@@ -188,7 +186,7 @@ static enum status check_csr(struct request *request, const struct wish *wish, s
 static enum status renew(struct request *request, const struct wish *wish, struct signed_certificate *made,
 			 struct error *err)
 {
-	enum status st = claim_sign(request->options->claim, wish->node_id, wish->csr, strlen(wish->csr), made, err);
+	enum status st = signer_sign(&request->options->signer, wish->node_id, wish->csr, strlen(wish->csr), made, err);
 	if (st == STATUS_INVALID)
 		return refuse_csr(request, err);
 	if (st != STATUS_OK)

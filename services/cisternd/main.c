@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "broker/publisher.h"
 #include "claim/claim.h"
+#include "claim/registrar.h"
 #include "claim/renewal.h"
 #include "config/config.h"
 #include "ingest/ingest.h"
@@ -39,6 +40,7 @@ struct app {
 	struct account *account;
 	struct claim *claim;
 	struct renewal *renewal;
+	struct registrar *registrar;
 	struct ingest *ingest;
 	struct api *api;
 };
@@ -180,6 +182,16 @@ static enum status start_renewal(struct app *app, struct error *err)
 	return renewal_start(&options, &app->renewal, err);
 }
 
+static enum status start_registrar(struct app *app, struct error *err)
+{
+	const struct config *config = &app->config;
+	const struct registrar_options options = {
+		.store = store_options(config, "cisternd registrar", INGEST_STATEMENT_MS),
+		.import = { .trust_dir = config->node_trust_dir, .signer = signer_options(config) }
+	};
+	return registrar_start(&options, &app->registrar, err);
+}
+
 static enum status start_ingest(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
@@ -198,6 +210,7 @@ static enum status start_api(struct app *app, struct error *err)
 		.account = app->account,
 		.publisher = app->publisher,
 		.claim = app->claim,
+		.signer = signer_options(config),
 		.probes = { { "broker", is_publishing, app }, { "ingest", is_consuming, app } },
 		.bind = config->api_bind,
 		.port = (int)config->api_port,
@@ -206,6 +219,7 @@ static enum status start_api(struct app *app, struct error *err)
 		.tls_cert_file = config->api_tls_cert_file,
 		.tls_key_file = config->api_tls_key_file,
 		.cors_origin = config->api_cors_origin,
+		.public_url = config->api_public_url,
 		.threads = (int)config->api_threads,
 		.connections_max = (int)config->api_connections_max,
 		.connections_per_address_max = (int)config->api_connections_per_address_max,
@@ -223,7 +237,8 @@ static enum status start_api(struct app *app, struct error *err)
 static enum status start(struct app *app, struct error *err)
 {
 	static enum status (*const steps[])(struct app *, struct error *) = {
-		start_mailer, start_account, start_claim, start_publisher, start_renewal, start_ingest, start_api,
+		start_mailer,  start_account,   start_claim,  start_publisher,
+		start_renewal, start_registrar, start_ingest, start_api,
 	};
 	enum status st = STATUS_OK;
 	for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(steps); i++)
@@ -245,6 +260,7 @@ static void stop(struct app *app)
 	(void)alarm(STOP_S);
 	api_stop(app->api);
 	ingest_stop(app->ingest);
+	registrar_stop(app->registrar);
 	renewal_stop(app->renewal);
 	publisher_stop(app->publisher);
 	claim_close(app->claim);

@@ -45,10 +45,13 @@ SELECT request_id, state, lower($4) = md5(content) OR $4 = encode(decode(md5(con
 FROM registration WHERE user_id = $1::uuid AND kind = 'certificates' AND ($2::text IS NULL OR request_id = $2) AND file_name = $3
 ORDER BY created_at DESC LIMIT 1;
 
--- The address that it came by is spent.
+-- The address that it came by is spent; the daemon's worker is told when this commits.
 -- name: registration_begin
-UPDATE registration SET state = 'in_progress', options = $2::json, upload_hash = NULL, changed_at = now()
-WHERE request_id = $1 AND state = 'uploaded';
+WITH begun AS (
+	UPDATE registration SET state = 'in_progress', options = $2::json, upload_hash = NULL, changed_at = now()
+	WHERE request_id = $1 AND state = 'uploaded' RETURNING request_id
+)
+SELECT pg_notify('cistern_registration', '') FROM begun;
 
 -- name: registration_state
 SELECT state, description, n_rows, n_done, failed_rows <> '', kind FROM registration WHERE request_id = $1 AND user_id = $2::uuid;
@@ -59,11 +62,12 @@ UPDATE registration SET upload_hash = $3::bytea, changed_at = now() WHERE reques
 AND state IN ('success', 'failure');
 
 -- name: registration_next
-SELECT request_id, content, n_done FROM registration WHERE state = 'in_progress' ORDER BY created_at LIMIT 1;
+SELECT request_id, content, n_done, n_failed FROM registration WHERE state = 'in_progress' ORDER BY created_at LIMIT 1;
 
+-- Two daemons may have taken the same one: the rows do not mind, and only the first one's word counts.
 -- name: registration_progress
-UPDATE registration SET n_done = $2::bigint, n_rows = $2::bigint, failed_rows = failed_rows || $3, changed_at = now()
-WHERE request_id = $1 AND state = 'in_progress';
+UPDATE registration SET n_done = $2::bigint, n_rows = $2::bigint, n_failed = $3::bigint, failed_rows = failed_rows || $4, changed_at = now()
+WHERE request_id = $1 AND state = 'in_progress' AND n_done < $2::bigint;
 
 -- What was uploaded is not needed any more.
 -- name: registration_end
