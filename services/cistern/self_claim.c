@@ -15,6 +15,7 @@
 #include "cistern/database.h"
 #include "claim/claim.h"
 #include "claim/self_claim.h"
+#include "model/limits.h"
 
 enum { LINE_MAX_BYTES = 512, ROWS_MAX = 1000000, ROWS_AT_ONCE = 1000 };
 
