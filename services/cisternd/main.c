@@ -24,6 +24,7 @@ enum { EXIT_USAGE = 2, API_STATEMENT_MS = 2000, INGEST_STATEMENT_MS = 10000, DAT
 
 struct app {
 	struct config config;
+	char broker_name[SETTING_TEXT_MAX + 8]; /* host:port, what it says of itself is kept under this name */
 	struct broker_options publisher_broker;
 	struct publisher *publisher;
 	struct mailer *mailer;
@@ -146,6 +147,7 @@ static enum status start_ingest(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
 	const struct ingest_options options = { .broker = broker_options(config, "cistern.ingest"),
+						.broker_name = app->broker_name,
 						.store = store_options(config, "cisternd ingest", INGEST_STATEMENT_MS),
 						.batch_max = (int)config->ingest_batch_max,
 						.batch_wait_ms = (int)config->ingest_batch_wait_ms };
@@ -220,6 +222,8 @@ static int run(struct app *app)
 	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 
+	(void)snprintf(app->broker_name, sizeof(app->broker_name), "%s:%d", app->config.broker_host,
+		       (int)app->config.broker_port);
 	struct error err = { .status = STATUS_OK };
 	enum status st = wait_for_database(app, &signals, &err);
 	if (st == STATUS_UNAVAILABLE)
