@@ -166,6 +166,9 @@ def statements():
 def test_every_statement_is_prepared_and_permitted_to_the_daemon(cluster, schema, name, text):
     connection = cluster.connect(schema, "cistern_app")
     with connection.cursor() as cursor:
+        if text.startswith("LISTEN "):
+            cursor.execute(text)  # prepared through the protocol, which SQL's PREPARE does not do for it
+            return
         cursor.execute(f"PREPARE {name} AS {text}")
         cursor.execute("SELECT cardinality(parameter_types) FROM pg_prepared_statements")
         (n,) = cursor.fetchone()
