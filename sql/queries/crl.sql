@@ -3,7 +3,7 @@
 -- The newest version that concerns this CA, and its CRL as it is kept.
 -- name: crl_look
 SELECT coalesce((SELECT max(version) FROM revocation WHERE kind = 'certificate' AND ca_key_id = $1::text), 0),
-       coalesce(c.version, 0), coalesce(us_time(c.made_at), 0), coalesce(us_time(c.next_update), 0),
+       coalesce(c.version, 0), coalesce(us_of(c.made_at), 0), coalesce(us_of(c.next_update), 0),
        coalesce(c.certificate = $2::text AND c.issues = $3::boolean, false)
 FROM (SELECT) one LEFT JOIN crl c ON c.ca_key_id = $1;
 
@@ -12,7 +12,7 @@ FROM (SELECT) one LEFT JOIN crl c ON c.ca_key_id = $1;
 SELECT CASE WHEN $1::boolean THEN revocation_next_version() ELSE (SELECT version FROM revocation_state) END;
 
 -- name: crl_entries
-SELECT serial, us_time(since), reason, version FROM revocation
+SELECT serial, us_of(since), reason, version FROM revocation
 WHERE kind = 'certificate' AND ca_key_id = $1::text AND version > $2::bigint AND not_after > now() AND serial IS NOT NULL
 ORDER BY version LIMIT $3::bigint;
 
