@@ -8,10 +8,21 @@ import threading
 import psycopg2.extensions
 import pytest
 
-from test_schema import DEADLINE_S, NODE, OTHER, USER, Cluster, cluster, db, schema, statements, wait_for  # noqa: F401
+from test_schema import DEADLINE_S, NODE, OTHER, SETTING, USER, cluster, schema, statements, wait_for  # noqa: F401
 
 STATEMENTS = {each.values[0]: each.values[1] for each in statements()}
 CA = "ab" * 20
+
+
+@pytest.fixture
+def db(cluster, schema):  # noqa: F811
+    """The setting of test_schema.py, in which nobody has claimed or connected yet."""
+    connection = cluster.connect(schema)
+    with connection.cursor() as cursor:
+        cursor.execute(SETTING + "DELETE FROM claim; DELETE FROM node_connection;")
+        yield cursor
+    connection.rollback()
+    connection.close()
 
 
 def rows(cursor, text, *values):

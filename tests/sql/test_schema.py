@@ -269,7 +269,7 @@ REFUSED = [
     ("revocation_check", f"{REVOCATION} ('certificate', '{NODE}', '{NODE}', 90, 'r')"),
     ("revocation_state_pkey", "INSERT INTO revocation_state DEFAULT VALUES"),
     ("revocation_state_one_check", "INSERT INTO revocation_state (one) VALUES (false)"),
-    ("crl_pkey", f"INSERT INTO crl VALUES ('k', 1, 'd', {NOW}, {NOW}), ('k', 2, 'd', {NOW}, {NOW})"),
+    ("crl_pkey", f"INSERT INTO crl VALUES ('k', 'c', true, 1, 'd', {NOW}, {NOW}), ('k', 'c', true, 2, 'd', {NOW}, {NOW})"),
     ("broker_state_pkey", "INSERT INTO broker_state (broker) VALUES ('b'), ('b')"),
     ("claim_pkey", f"{CLAIM} ('{USER}', 'AABBCC112233', 'nodeOfTheClaim2', 'esp32', '')"),
     ("claim_user_id_fkey", f"{CLAIM} ('{UNKNOWN}', 'AABBCC112244', 'nodeOfTheClaim2', 'esp32', '')"),
