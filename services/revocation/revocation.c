@@ -159,23 +159,25 @@ static void log_foreign(const struct revocation *revocation, const struct revoca
 }
 
 /* The plugin answers every message, also the parts of a set, so its word may be older than what it has been told since. A word that
- * is behind is doubted until confirm_at. Believed at once: one that has gone back, as after a restart with an older file. */
+ * is behind is doubted until confirm_at, which moves on while it catches up. Believed at once: one that has gone back, as after a
+ * restart with an older file, or is ahead of all that it was told. */
 static void hear(struct revocation *revocation, const struct revocation_look *look)
 {
 	if (look->n_said == revocation->n_said)
 		return;
 	const struct revocation_point before = revocation->said;
-	bool is_first = revocation->n_said < 0;
+	bool is_new = revocation->n_said < 0 || !same_point(&before, &look->said);
+	bool catches_up = is_behind(&before, &look->said) && is_behind(&look->said, &revocation->has);
 	revocation->n_said = look->n_said;
 	revocation->said = look->said;
 	revocation->in_doubt = !same_point(&revocation->said, &revocation->has);
 	if (!revocation->in_doubt)
 		revocation->confirm_ms = CONFIRM_MS_MIN;
-	if (is_behind(&before, &revocation->said))
+	if (catches_up)
 		revocation->confirm_at_us = clock_monotonic_us() + (int64_t)revocation->confirm_ms * 1000;
-	else if (is_first || !same_point(&before, &revocation->said))
+	else if (is_new)
 		revocation->confirm_at_us = 0;
-	if (is_first || !same_point(&before, &revocation->said))
+	if (is_new)
 		log_foreign(revocation, &look->wanted);
 }
 
