@@ -70,6 +70,16 @@ static const struct command rows[] = {
 	  .options = { { "--reason", OPTION_VALUE } },
 	  .needs_config = true,
 	  .run = node_revoke_run },
+	{ .words = "node renew",
+	  .synopsis = "NODE_ID (--csr FILE | --out DIR)",
+	  .help = "its next certificate: for the request in FILE, or with a new key into DIR; the present one is good "
+		  "until "
+		  "the node connects with the new one",
+	  .operands_min = 1,
+	  .operands_max = 1,
+	  .options = { { "--csr", OPTION_VALUE }, { "--out", OPTION_VALUE } },
+	  .needs_config = true,
+	  .run = node_renew_run },
 	{ .words = "node delete",
 	  .synopsis = "NODE_ID",
 	  .help = "forget the node with its mapping and reports; its certificates stay refused",
@@ -85,6 +95,15 @@ static const struct command rows[] = {
 	  .options = { { "--to", OPTION_REQUIRED } },
 	  .needs_config = true,
 	  .run = node_transfer_run },
+	{ .words = "node import",
+	  .synopsis = "FILE.csv [--failed FILE] [--out DIR] [--make-keys]",
+	  .help = "register nodes in bulk: rows of node_id with certificate or csr, or with a key to be made; can be "
+		  "repeated",
+	  .operands_min = 1,
+	  .operands_max = 1,
+	  .options = { { "--failed", OPTION_VALUE }, { "--out", OPTION_VALUE }, { "--make-keys", OPTION_FLAG } },
+	  .needs_config = true,
+	  .run = node_import_run },
 	{ .words = "self-claim import",
 	  .synopsis = "FILE",
 	  .help = "devices that may claim by themselves: lines of MAC,secret (hexadecimal); repeating it changes "
