@@ -138,19 +138,26 @@ static enum status take_line_end(struct csv *csv, struct error *err)
 	return st;
 }
 
+/* The first three bytes must be seen together: two of them may begin another character. */
 static enum status pass_over_mark(struct csv *csv, struct error *err)
 {
 	static const char mark[] = "\xef\xbb\xbf";
-	int byte = END;
+	size_t mark_len = strlen(mark);
 	if (csv->has_begun)
 		return STATUS_OK;
 	csv->has_begun = true;
-	enum status st = peek(csv, &byte, err);
-	for (const char *at = mark; st == STATUS_OK && *at && byte == (unsigned char)*at; at++) {
-		take(csv);
-		st = peek(csv, &byte, err);
+	while (csv->len < mark_len && !csv->is_at_end) {
+		size_t len = 0;
+		enum status st =
+			csv->fill(csv->context, csv->chunk + csv->len, sizeof(csv->chunk) - csv->len, &len, err);
+		csv->is_at_end = st != STATUS_OK || len == 0;
+		csv->len += len;
+		if (st != STATUS_OK)
+			return st;
 	}
-	return st;
+	if (csv->len >= mark_len && memcmp(csv->chunk, mark, mark_len) == 0)
+		csv->at = mark_len;
+	return STATUS_OK;
 }
 
 static enum status pass_over_empty_lines(struct csv *csv, int *ret_byte, struct error *err)

@@ -83,7 +83,8 @@ static enum status list_locally(const struct change *change, const char *why, st
 	enum status st = local_list_set(change->config->revocation_local_file, change->node_id, true, &reason);
 	if (st == STATUS_OK)
 		return st;
-	return error_set(err, st, "%s, and the local list cannot take it: %s", why, reason.text);
+	/* this order: a database's reason is long, and a text has an end */
+	return error_set(err, st, "not in force: the local list cannot take it: %s; %s", reason.text, why);
 }
 
 /* The way that goes always. */

@@ -6,8 +6,8 @@ import stat
 
 import pytest
 
-from stackkit import LAMP, unique, wait_for
-from test_cli import in_json, refused, run
+from stackkit import LAMP, Node, unique, wait_for
+from test_cli import in_json, openssl, refused, run
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_suspend_and_resume_go_there_and_back(stack, bare):
     for _ in range(2):
         assert in_json(stack, "node", "resume", node_id)["result"] == "resumed"
         assert state(stack, node_id) == "active"
-        assert node_id not in local_list(stack).read_text().split() if local_list(stack).exists() else True
+        assert not local_list(stack).exists() or node_id not in local_list(stack).read_text().split()
 
 
 def test_revoked_is_for_good(stack, bare):
@@ -202,12 +202,13 @@ def test_with_the_database_away_the_local_list_holds(stack, away, verb, result):
 
 def test_the_local_list_keeps_its_other_lines_its_mode_and_its_owner(stack, away):
     config, path = away
-    path.write_text("# ours\nfirst\n  second \r\nlast")
+    path.write_bytes(b"# ours\nfirst\n  second \r\nlast")
     path.chmod(0o640)
-    os.chown(path, 12345, 12345) if os.geteuid() == 0 else None
+    if os.geteuid() == 0:
+        os.chown(path, 12345, 12345)
     before = path.stat()
     in_json(stack, "--config", config, "node", "revoke", "third")
-    assert path.read_text() == "# ours\nfirst\n  second \r\nlast\nthird\n"
+    assert path.read_bytes() == b"# ours\nfirst\n  second \r\nlast\nthird\n"
     after = path.stat()
     assert stat.S_IMODE(after.st_mode) == 0o640
     assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
@@ -249,12 +250,61 @@ def test_resume_takes_the_id_off_the_list(stack, bare, tmp_path):
     node_id = bare()
     path = tmp_path / "revoked.local"
     path.write_text(f"other\n{node_id}\n")
-    answer = run(stack, "node", "resume", node_id, CISTERN_REVOCATION_LOCAL_FILE=str(path))
-    # the stack's own command drops the environment: its settings are the stack's
-    assert answer.returncode == 0
-    config = stack.home / "etc" / "cistern.conf"
-    program = stack.home / "program" / "cistern"
-    import subprocess
-    subprocess.run([program, "--config", config, "node", "resume", node_id], check=True, capture_output=True,
-                   env=os.environ | {"CISTERN_REVOCATION_LOCAL_FILE": str(path)})
+    config = tmp_path / "operator.conf"  # the stack's settings, but for the list
+    lines = (stack.home / "etc" / "operator.conf").read_text().splitlines()
+    kept = [line for line in lines if not line.startswith("revocation_local_file")]
+    config.write_text("\n".join([*kept, f"revocation_local_file = {path}", ""]))
+    in_json(stack, "--config", config, "node", "resume", node_id)
     assert path.read_text() == "other\n"
+
+
+# --- renew ------------------------------------------------------------------------------------------------------------
+
+
+def certificates(stack, node_id):
+    return [(each["state"], each["serial"]) for each in in_json(stack, "node", "show", node_id)["certificates"]]
+
+
+def test_renew_with_a_new_key_leaves_the_present_certificate_good(stack, tmp_path):
+    node = stack.node().connect()
+    wait_for(lambda: certificates(stack, node.id)[0][0] == "active", what="an active certificate")
+    ((_, first),) = certificates(stack, node.id)
+    folder = tmp_path / "next"
+    told = in_json(stack, "node", "renew", node.id, "--out", folder)
+    assert (told["result"], told["key"]) == ("renewed", f"{folder}/node.key")
+    assert sorted(os.listdir(folder)) == ["ca.crt", "node.crt", "node.key"]
+    assert [state for state, _ in certificates(stack, node.id)] == ["pending", "active"]
+    node.stop()
+    node.connect()  # still good
+    node.stop()
+    Node(stack, node.id, folder).connect().stop()
+    wait_for(lambda: [state for state, _ in certificates(stack, node.id)] == ["active", "superseded"],
+             what="the new one active")
+    assert certificates(stack, node.id)[1][1] == first
+
+
+def test_renew_answers_a_request_with_its_certificate(stack, tmp_path):
+    node = stack.node()
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={node.id}",
+            "-keyout", tmp_path / "node.key", "-out", tmp_path / "node.csr")
+    (tmp_path / "node.crt").write_text(stack.cli("node", "renew", node.id, "--csr", str(tmp_path / "node.csr")).stdout)
+    assert openssl("x509", "-in", tmp_path / "node.crt", "-noout", "-pubkey") == openssl(
+        "pkey", "-in", tmp_path / "node.key", "-pubout")
+    (tmp_path / "ca.crt").write_bytes((node.folder / "ca.crt").read_bytes())
+    Node(stack, node.id, tmp_path).connect().stop()
+
+
+def test_renew_refuses_foreign_requests_and_nodes_that_may_not(stack, tmp_path):
+    node = stack.node()
+    csr = tmp_path / "node.csr"
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=other",
+            "-keyout", tmp_path / "node.key", "-out", csr)
+    refused(run(stack, "node", "renew", node.id, "--csr", csr), "CN")
+    refused(run(stack, "node", "renew", "nobody-1", "--csr", csr), "no node")
+    refused(run(stack, "node", "renew", node.id), "--csr FILE or --out DIR")
+    refused(run(stack, "node", "renew", node.id, "--csr", csr, "--out", tmp_path / "x"), "--csr FILE or --out DIR")
+    refused(run(stack, "node", "renew", node.id, "--out", node.folder), "is there already")
+    stack.cli("node", "suspend", node.id)
+    refused(run(stack, "node", "renew", node.id, "--out", tmp_path / "x"), "suspended")
+    assert not (tmp_path / "x").exists()
+    assert len(certificates(stack, node.id)) == 1
