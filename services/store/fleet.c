@@ -274,7 +274,7 @@ enum status store_fleet_wait_in_force(struct store *store, int64_t wait_ms, bool
 {
 	const struct timespec pause = { .tv_nsec = ASK_EVERY_MS * 1000000 };
 	int64_t until_us = clock_monotonic_us() + wait_ms * 1000;
-	struct fleet_mark mark;
+	struct fleet_mark mark = { .epoch = "" };
 	bool in_force = false;
 	enum status st = store_fleet_mark(store, &mark, err);
 	while (st == STATUS_OK) {
