@@ -6,6 +6,7 @@ import stat
 
 import pytest
 
+from identitykit import gets_in, held_down, is_refused, seconds_to_cut, tell
 from stackkit import LAMP, Node, unique, wait_for
 from test_cli import in_json, openssl, refused, run
 
@@ -308,3 +309,31 @@ def test_renew_refuses_foreign_requests_and_nodes_that_may_not(stack, tmp_path):
     refused(run(stack, "node", "renew", node.id, "--out", tmp_path / "x"), "suspended")
     assert not (tmp_path / "x").exists()
     assert len(certificates(stack, node.id)) == 1
+
+
+# --- in force, whatever is down ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb, result", [("revoke", "revoked"), ("suspend", "suspended")])
+def test_it_is_in_force_within_a_second_by_the_broker_or_with_all_else_down(sturdy, verb, result, record_property):
+    first, second = sturdy.node(), sturdy.node()
+    client = gets_in(first)
+    told = {}
+
+    def command(node):
+        told.update(in_json(sturdy, "node", verb, node.id))
+
+    seconds = [seconds_to_cut(client, lambda: command(first))]
+    assert told == {"node_id": first.id, "result": result, "recorded": True, "in_force": "broker"}
+    client = gets_in(second)
+    with held_down(sturdy, "cisternd", "postgres"):
+        seconds.append(seconds_to_cut(client, lambda: command(second)))
+        assert (told["recorded"], told["in_force"][:10]) == (False, "local list")
+        assert is_refused(second)
+    tell(record_property, f"node {verb} to cut", seconds)
+    assert max(seconds) <= 1.0
+    # later, to record it: the list has nothing more to say then
+    command(second)
+    assert told == {"node_id": second.id, "result": result, "recorded": True, "in_force": "broker"}
+    assert second.id not in local_list(sturdy).read_text().split()
+    assert is_refused(second)
