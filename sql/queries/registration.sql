@@ -2,7 +2,7 @@
 
 -- $1 node ids; one row each, in order. Live: the newest certificate that is neither superseded nor revoked.
 -- name: registration_look
-SELECT node_state(n), k.key_hash, k.fingerprint, k.certificate
+SELECT CASE WHEN n.node_id IS NOT NULL THEN node_state(n) END, k.key_hash, k.fingerprint, k.certificate
 FROM unnest($1::text[]) WITH ORDINALITY r (node_id, at) LEFT JOIN node n USING (node_id)
 LEFT JOIN LATERAL (SELECT * FROM node_certificate k WHERE k.node_id = n.node_id AND k.superseded_at IS NULL AND k.revoked_at IS NULL
                    ORDER BY k.issued_at DESC, k.serial LIMIT 1) k ON true
