@@ -632,7 +632,9 @@ def test_an_answer_that_was_recorded_is_sent_by_the_next_daemon(own_stack):
     renewing = Renewing(stack, stack.user())
     first = renewing.ask(csr(renewing.id))
     before = kit.issued(stack)
-    stack.sql("UPDATE certificate_request SET answered_at = NULL WHERE node_id = %s", renewing.id)
+    # the node has its answer a moment before the daemon has noted that
+    wait_for(lambda: stack.sql("UPDATE certificate_request SET answered_at = NULL WHERE node_id = %s AND answered_at IS NOT NULL"
+                               " RETURNING 1", renewing.id), what="the note of the answer")
     stack.kill("cisternd")
     assert json.loads(renewing.node.receive()[1]) == first
     assert kit.issued(stack) == before

@@ -160,7 +160,7 @@ def test_the_last_request_of_a_node_counts_and_the_same_again_keeps_its_answer(d
     assert open_requests(db) == [(NODE, "b", False, False)]
     second = b"b".ljust(32, b"\0").hex()
     assert renew(db, first, 80000001) == "replaced" and renew(db, second, 80000002) == "ok"
-    run(db, "renewal_answered", NODE, second, True)
+    run(db, "renewal_answered", NODE, second, True, 2)
     assert open_requests(db) == []
     ask(db, "b")
     assert open_requests(db) == [(NODE, "b", True, True)]
@@ -180,10 +180,20 @@ def test_an_answer_is_not_sent_again_when_its_certificate_is_none_any_more(db): 
 def test_a_failure_is_not_kept(db):  # noqa: F811
     db.execute("DELETE FROM certificate_request")
     digest = ask(db, "a")
-    run(db, "renewal_answered", NODE, digest, False)
+    run(db, "renewal_answered", NODE, digest, False, 1)
     assert open_requests(db) == []
     ask(db, "a")
     assert open_requests(db) == [(NODE, "a", False, False)]
+
+
+def test_a_node_that_asks_again_while_it_is_answered_is_answered_again(db):  # noqa: F811
+    db.execute("DELETE FROM certificate_request")
+    digest = ask(db, "a")
+    run(db, "report_certificate_request", [NODE], ["a"], [b"a".ljust(32, b"\0")], [2])
+    run(db, "renewal_answered", NODE, digest, True, 1)
+    assert open_requests(db) == [(NODE, "a", False, False)]
+    run(db, "renewal_answered", NODE, digest, True, 2)
+    assert open_requests(db) == []
 
 
 def test_what_a_suspended_node_asks_for_is_not_recorded(db):  # noqa: F811
