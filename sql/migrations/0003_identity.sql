@@ -46,7 +46,7 @@ CREATE TABLE node_key (
 -- its node. A lifted row stays, so that the broker can be told what is new since a version, in either direction.
 CREATE TABLE revocation (
 	kind       text NOT NULL CHECK (kind IN ('node', 'certificate')),
-	value      text NOT NULL CHECK (CASE kind WHEN 'node' THEN value ~ '^[A-Za-z0-9_-]{1,64}$' ELSE value ~ '^[0-9a-f]{64}$' END),
+	value      text NOT NULL CHECK (CASE kind WHEN 'node' THEN value ~ '^[A-Za-z0-9_-]{1,64}$' WHEN 'certificate' THEN value ~ '^[0-9a-f]{64}$' ELSE true END),
 	node_id    text NOT NULL,
 	version    bigint NOT NULL,
 	lifted     boolean NOT NULL DEFAULT false,
