@@ -14,6 +14,9 @@ const struct route routes[] = {
 	{ METHOD_GET, "/healthz", WHO_ANYONE, NO_BODY, RATE_FREE, root_alive, LANE_NONE, NULL },
 	{ METHOD_GET, "/readyz", WHO_ANYONE, NO_BODY, RATE_PROBE, root_ready, LANE_NONE, NULL },
 
+	{ METHOD_GET, "/ca/crl", WHO_ANYONE, NO_BODY, RATE_PROBE, ca_crl, LANE_NONE, NULL },
+	{ METHOD_GET, "/ca/node-ca.pem", WHO_ANYONE, NO_BODY, RATE_PROBE, ca_node_certificates, LANE_NONE, NULL },
+
 	{ METHOD_POST, "/v1/user", WHO_ANYONE, SMALL, RATE_SIGN_IN, user_sign_up_or_confirm, LANE_HASH,
 	  user_sign_up_slow },
 	{ METHOD_POST, "/v1/user2", WHO_ANYONE, SMALL, RATE_SIGN_IN, user_sign_up_or_confirm, LANE_HASH,
