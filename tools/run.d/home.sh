@@ -2,6 +2,7 @@
 # home.sh - sourced by tools/run: the environment, the folders of $CISTERN_HOME and whose they are, keys, programs.
 #
 #   ca/        all authorities and certificates; the operator's alone      etc/     settings, written at each start
+#   server/    the operator's own server certificate, if there is one (server.sh)
 #   keys/X/    what service X needs of them and no more, owned by it       program/ the binaries that run
 #   secrets/   the administrator's password                                 bin/     the operator's command
 #   pg/ broker/ lamps/   data of PostgreSQL, the broker, the virtual lamps  log/ run/ service/   logs, pid files, supervisor
@@ -160,9 +161,10 @@ make_keys() {
 	for name in server.crt server.key node-ca.crt service-ca.crt; do
 		write_file "$home/keys/broker/$name" 400 mosquitto <"$home/ca/$name"
 	done
-	for name in server.crt server.key cisternd.crt cisternd.key ca.crt; do
+	for name in cisternd.crt cisternd.key ca.crt; do
 		write_file "$home/keys/cisternd/$name" 400 cistern <"$home/ca/$name"
 	done
 	write_secret "$home/keys/cisternd/token_key" 32 cistern
-	write_file "$home/ca.crt" 644 <"$home/ca/ca.crt"
+	read_server_certificate
+	give_server_certificate
 }

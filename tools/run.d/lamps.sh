@@ -39,7 +39,8 @@ define_lamp() {
 	local id=$1 dir=$home/lamps/$1 side=()
 	if [ ! -e "$dir/mapped" ]; then side=(--user-id "$user_id" --secret-file "$dir/secret"); fi
 	become lamp
-	define_service "$id" TERM 10 '' "${as[@]}" "$home/program/cistern-node" --host localhost --port "$mqtt_port" \
+	define_service "$id" TERM 10 '' "${as[@]}" "$home/program/cistern-node" --host localhost --server-name "$public_host" \
+		--port "$mqtt_port" \
 		--ca "$home/ca.crt" --cert "$dir/node.crt" --key "$dir/node.key" --max-backoff 2 "${side[@]}"
 }
 
