@@ -58,7 +58,7 @@ enum status answer_text(const char *body, size_t body_len, const char *key, char
 
 enum status answer_node_id(const char *body, size_t body_len, char ret_id[ANSWER_NODE_ID_MAX], struct error *err)
 {
-	char id[ANSWER_NODE_ID_MAX];
+	char id[ANSWER_NODE_ID_MAX] = "";
 
 	enum status st = answer_text(body, body_len, "node_id", id, sizeof(id), err);
 	if (st != STATUS_OK)
@@ -72,7 +72,7 @@ enum status answer_node_id(const char *body, size_t body_len, char ret_id[ANSWER
 
 enum status answer_certificate(const char *body, size_t body_len, char ret_pem[ANSWER_BYTES_MAX], struct error *err)
 {
-	char pem[ANSWER_BYTES_MAX];
+	char pem[ANSWER_BYTES_MAX] = "";
 
 	enum status st = answer_text(body, body_len, "certificate", pem, sizeof(pem), err);
 	if (st != STATUS_OK)
@@ -89,7 +89,7 @@ enum status answer_certificate(const char *body, size_t body_len, char ret_pem[A
 
 enum status answer_host(const char *body, size_t body_len, char ret_host[ANSWER_HOST_MAX], struct error *err)
 {
-	char host[ANSWER_HOST_MAX];
+	char host[ANSWER_HOST_MAX] = "";
 
 	enum status st = answer_text(body, body_len, "mqtt_host", host, sizeof(host), err);
 	if (st != STATUS_OK)

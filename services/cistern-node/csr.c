@@ -99,8 +99,7 @@ enum status csr_make(enum csr_key kind, const char *common_name, struct csr *ret
 	if (strlen(csr.pem) >= CSR_BYTES_MAX)
 		return error_set(err, STATUS_INVALID, "certificate request of %zu bytes: a device has room for %d",
 				 strlen(csr.pem), CSR_BYTES_MAX - 1);
-	*ret_csr = csr;
-	csr = (struct csr){ 0 };
+	*ret_csr = (struct csr){ .key_pem = STEAL(csr.key_pem), .pem = STEAL(csr.pem) };
 	return STATUS_OK;
 }
 
