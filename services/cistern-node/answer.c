@@ -77,8 +77,9 @@ enum status answer_certificate(const char *body, size_t body_len, char ret_pem[A
 	enum status st = answer_text(body, body_len, "certificate", pem, sizeof(pem), err);
 	if (st != STATUS_OK)
 		return st;
-	const char *end = strstr(pem, pem_end);
-	if (strncmp(pem, pem_begin, strlen(pem_begin)) != 0 || !end || strchr(pem, '\r'))
+	/* base64 has no dash: the first one behind the head is the end's */
+	const char *end = strncmp(pem, pem_begin, strlen(pem_begin)) == 0 ? strchr(pem + strlen(pem_begin), '-') : NULL;
+	if (!end || strncmp(end, pem_end, strlen(pem_end)) != 0 || strchr(pem, '\r'))
 		return error_set(err, STATUS_INVALID, "the certificate is not a PEM block with LF line ends");
 	end += strlen(pem_end);
 	if (strcmp(end, "\n") != 0 && *end)
