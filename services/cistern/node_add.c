@@ -67,7 +67,7 @@ static enum status open_ca(const struct config *config, struct addition *additio
 	if (st == STATUS_OK)
 		st = read_ca_file(config->ca_file, addition->ca_text, err);
 	if (st == STATUS_OK)
-		st = ca_open(config->node_ca_cert_file, config->node_ca_key_file, &addition->ca, err);
+		st = ca_open(config->node_ca_cert_file, config->node_ca_key_file, NULL, &addition->ca, err);
 	return st;
 }
 
