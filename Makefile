@@ -178,5 +178,5 @@ $(BUILD)/tests/bench/%: tests/bench/%.c $(LIB)
 	@echo '  LD    $@'
 	@$(CC) $(CFLAGS_ALL) -MMD -MP $(LDHARDEN) -fPIE -o $@ $< $(LIB) $(LIBS)
 
--include $(LIB_OBJECTS:.o=.d) $(PLUGIN_OBJECTS:.o=.d) $(UNIT_TESTS:%=%.d) $(BENCHES:%=%.d) \
+-include $(LIB_OBJECTS:.o=.d) $(PLUGIN_OBJECTS:.o=.d) $(UNIT_TESTS:%=%.d) $(BENCHES:%=%.d) $(FUZZ_SOURCES:%.c=$(BUILD)/%.d) \
 	$(foreach program,$(PROGRAMS),$(patsubst %.c,$(BUILD)/%.d,$(call room_sources,$(program))))
