@@ -165,6 +165,7 @@ make_keys() {
 		write_file "$home/keys/cisternd/$name" 400 cistern <"$home/ca/$name"
 	done
 	write_secret "$home/keys/cisternd/token_key" 32 cistern
+	write_secret "$home/keys/cisternd/self_claim_key" 32 cistern
 	read_server_certificate
 	give_server_certificate
 }
