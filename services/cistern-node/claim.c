@@ -104,6 +104,16 @@ static enum status post(const struct claim *claim, const char *step, const char 
 	return ret_reply->code == HTTP_OK ? STATUS_OK : refused(step, ret_reply, err);
 }
 
+/* An answer that a device cannot read is the server's fault, and not that of who started us. */
+static enum status blame_server(enum status st, struct error *err)
+{
+	if (st != STATUS_INVALID && st != STATUS_NOT_FOUND)
+		return st;
+	if (err)
+		err->status = STATUS_UNAVAILABLE;
+	return STATUS_UNAVAILABLE;
+}
+
 /* The challenge of a device that claims by itself: its id is its MAC. */
 static enum status read_challenge(struct claim *claim, const struct http_reply *reply, struct error *err)
 {
@@ -116,7 +126,7 @@ static enum status read_challenge(struct claim *claim, const struct http_reply *
 	if (st == STATUS_OK && (!*claim->auth_id || !*challenge))
 		st = error_set(err, STATUS_UNAVAILABLE, "the challenge is empty");
 	if (st != STATUS_OK)
-		return st;
+		return blame_server(st, err);
 	memcpy(claim->node_id, claim->mac, sizeof(claim->mac));
 	return claim_respond(claim->secret.bytes, challenge, claim->response, err);
 }
@@ -130,8 +140,9 @@ static enum status initiate(struct claim *claim, struct error *err)
 	(void)snprintf(json, sizeof(json), "{\"mac_addr\":\"%s\",\"platform\":\"%s\"}", claim->mac, "host");
 	enum status st = post(claim, "initiate", "/claim/initiate", json, &reply, err);
 	if (st == STATUS_OK)
-		st = claim->secret.len > 0 ? read_challenge(claim, &reply, err)
-					   : answer_node_id(reply.body, reply.body_len, claim->node_id, err);
+		st = claim->secret.len > 0
+			     ? read_challenge(claim, &reply, err)
+			     : blame_server(answer_node_id(reply.body, reply.body_len, claim->node_id, err), err);
 	if (st == STATUS_OK)
 		event_write("claim_initiated", claim->node_id, F_STR("mac", claim->mac));
 	return st;
@@ -162,9 +173,10 @@ static enum status verify(struct claim *claim, const struct csr *csr, struct err
 	if (st == STATUS_OK)
 		st = csr_check_certificate(csr->key_pem, claim->certificate, claim->node_id, err);
 	if (st != STATUS_OK)
-		return st;
+		return blame_server(st, err);
 	st = answer_host(reply.body, reply.body_len, claim->mqtt_host, err);
-	return st == STATUS_NOT_FOUND && *claim->auth_id ? STATUS_OK : st; /* only a user's claim asks for it */
+	bool asked_for = !*claim->auth_id; /* only a user's claim does */
+	return st == STATUS_NOT_FOUND && !asked_for ? STATUS_OK : blame_server(st, err);
 }
 
 static enum status read_options(struct claim *claim, struct error *err)
