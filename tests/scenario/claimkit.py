@@ -94,6 +94,11 @@ def setting(stack, name):
     raise LookupError(name)
 
 
+def node_ca(stack):
+    """The file of the node CA's certificate, which brokers trust."""
+    return next(iter(sorted(pathlib.Path(setting(stack, "node_trust_dir")).glob("*"))))
+
+
 def issued(stack):
     """How much there is of all that only an issued certificate adds to: rows, keys, lines of signerd's log."""
     ((certificates, keys, nodes),) = stack.sql(
