@@ -186,6 +186,19 @@ BEGIN
 END
 $$;
 
+-- By the operator: the node if it is new, and a certificate. Returns what certificate_record returns.
+CREATE FUNCTION node_register(the_node text, the_serial text, the_certificate text, from_us bigint, to_us bigint, the_key bytea,
+			      the_ca text) RETURNS text LANGUAGE plpgsql AS
+$$
+BEGIN
+	IF EXISTS (SELECT FROM node_key WHERE key_hash = the_key AND node_id <> the_node) THEN
+		RETURN 'key_taken';
+	END IF;
+	INSERT INTO node (node_id) VALUES (the_node) ON CONFLICT DO NOTHING;
+	RETURN certificate_record(the_node, the_serial, the_certificate, from_us, to_us, the_key, the_ca, 'claim');
+END
+$$;
+
 -- A node has connected with this certificate: a pending one becomes active, and the one before it is superseded.
 CREATE FUNCTION certificate_connected(the_node text, the_fingerprint text) RETURNS void LANGUAGE plpgsql AS
 $$
