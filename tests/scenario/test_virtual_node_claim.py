@@ -35,7 +35,8 @@ class Virtual:
             [str(BUILD / "cistern-node"), "--credentials", str(folder), "--report-interval", "0", *map(str, options)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         self.lines = []
-        threading.Thread(target=lambda: self.lines.extend(iter(self.process.stdout.readline, "")), daemon=True).start()
+        self.reader = threading.Thread(target=lambda: self.lines.extend(iter(self.process.stdout.readline, "")), daemon=True)
+        self.reader.start()
 
     def events(self, name):
         found = []
@@ -66,8 +67,9 @@ class Virtual:
 
     def end(self):
         """Waits for its end; the exit status and what it says to a person."""
-        said = self.process.communicate(timeout=DEADLINE_S)[1]
-        return self.process.returncode, said
+        status = self.process.wait(timeout=2 * DEADLINE_S)
+        self.reader.join(DEADLINE_S)
+        return status, self.process.stderr.read()
 
 
 @pytest.fixture
