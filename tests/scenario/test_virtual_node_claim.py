@@ -168,6 +168,36 @@ def test_without_a_good_token_nothing_is_kept(claims, tmp_path):
     assert not node.folder.exists()
 
 
+# --- by itself --------------------------------------------------------------------------------------------------------
+
+CHIP_SECRET = "000102030405060708090a0b0c0d0e0f"
+
+
+def claim_by_itself(stack, folder, mac, secret):
+    (folder / "secret").write_text(secret)
+    node = Virtual(folder / "node", "--claim", stack.ready["api_url_tls"], "--claim-ca", stack.ca_file, "--ca", stack.ca_file,
+                   "--claim-secret-file", folder / "secret", "--mac", mac, "--port", stack.mqtt_port, "--exit-after-boot",
+                   "--otafetch-delay", "0")
+    return node, *node.end()
+
+
+def test_a_chip_on_the_list_claims_by_itself_and_keeps_its_mac_as_its_id(own_stack, tmp_path):
+    stack, mac = own_stack(CISTERN_SELF_CLAIM="true"), new_mac()
+    (tmp_path / "list.csv").write_text(f"{mac},{CHIP_SECRET}\n")
+    stack.cli("self-claim", "import", str(tmp_path / "list.csv"))
+    (tmp_path / "wrong").mkdir()
+    node, status, said = claim_by_itself(stack, tmp_path / "wrong", mac, "ff" * 16)
+    assert status == 1 and "verify is refused with 4" in said and not node.folder.exists()
+    node, status, said = claim_by_itself(stack, tmp_path, mac, CHIP_SECRET)
+    assert status == 0, said
+    assert node.id == mac and len(node.events("ready")) == 1
+
+
+def test_a_chip_does_not_claim_by_itself_where_that_is_off(stack, tmp_path):
+    node, status, said = claim_by_itself(stack, tmp_path, new_mac(), CHIP_SECRET)
+    assert status == 1 and "initiate is refused with 403" in said and not node.folder.exists()
+
+
 # --- renewal ----------------------------------------------------------------------------------------------------------
 
 
