@@ -36,6 +36,14 @@ static enum status timed_out(struct error *err)
 	return error_set(err, STATUS_TIMEOUT, "signerd did not answer in time");
 }
 
+/* It cuts off users that it does not know, and only its own log says so. */
+static const char closed[] = "it closed the connection";
+
+static const char *reason_of(int error_number)
+{
+	return error_number == EPIPE || error_number == ECONNRESET ? closed : strerror(error_number);
+}
+
 static enum status broken(const struct line *line, const char *what, struct error *err)
 {
 	enum status st = line->sent ? STATUS_TIMEOUT : STATUS_UNAVAILABLE;
@@ -87,7 +95,7 @@ static enum status wait_for(const struct line *line, short events, struct error 
 		if (n > 0)
 			return STATUS_OK;
 		if (n < 0 && errno != EINTR)
-			return broken(line, strerror(errno), err);
+			return broken(line, reason_of(errno), err);
 	}
 }
 
@@ -101,7 +109,7 @@ static enum status send_all(struct line *line, const char *bytes, size_t len, st
 			continue;
 		}
 		if (errno != EAGAIN && errno != EINTR)
-			return broken(line, strerror(errno), err);
+			return broken(line, reason_of(errno), err);
 		enum status st = wait_for(line, POLLOUT, err);
 		if (st != STATUS_OK)
 			return st == STATUS_TIMEOUT ? error_set(err, STATUS_UNAVAILABLE, "signerd takes no request")
@@ -121,9 +129,9 @@ static enum status receive(const struct line *line, char *bytes, size_t len, str
 			continue;
 		}
 		if (n == 0)
-			return broken(line, "it closed the connection", err);
+			return broken(line, closed, err);
 		if (errno != EAGAIN && errno != EINTR)
-			return broken(line, strerror(errno), err);
+			return broken(line, reason_of(errno), err);
 		enum status st = wait_for(line, POLLIN, err);
 		if (st != STATUS_OK)
 			return st;

@@ -258,10 +258,21 @@ enum status store_query(struct store *store, enum query query, const struct arg 
 	if (st != STATUS_OK)
 		return after_failure(store, st);
 	CLEANUP(pg_result) PGresult *rows = PQgetResult(connection);
-	CLEANUP(pg_result) PGresult *end = rows ? PQgetResult(connection) : NULL;
-	(void)end; /* NULL: the end of the results */
+	/* the statement is done with its rows; only then comes the commit, whose failure is a second result */
+	if (rows)
+		st = connection_wait(connection, answer_wait_ms(&store->options), err);
+	if (st != STATUS_OK)
+		return after_failure(store, st);
+	CLEANUP(pg_result) PGresult *failure = rows ? PQgetResult(connection) : NULL;
 	ExecStatusType kind = PQresultStatus(rows);
-	if (kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK)
+	bool is_done = kind == PGRES_TUPLES_OK || kind == PGRES_COMMAND_OK;
+	if (is_done && failure) {
+		st = connection_status(failure, connection, err);
+		for (PGresult *rest; (rest = PQgetResult(connection));) /* to the end, for the next statement */
+			PQclear(rest);
+		return after_failure(store, st);
+	}
+	if (!is_done)
 		return after_failure(store, connection_status(rows, connection, err));
 	*ret_rows = STEAL(rows);
 	return STATUS_OK;
