@@ -14,6 +14,10 @@ enum status root_mqtt_host(struct request *request, struct error *err);
 enum status root_alive(struct request *request, struct error *err);
 enum status root_ready(struct request *request, struct error *err);
 
+/* ca_handlers.c */
+enum status ca_crl(struct request *request, struct error *err);
+enum status ca_node_certificates(struct request *request, struct error *err);
+
 /* user_handlers.c */
 enum status user_sign_up_or_confirm(struct request *request, struct error *err);
 enum status user_sign_up_slow(struct request *request, struct error *err);

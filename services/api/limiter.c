@@ -80,7 +80,7 @@ static bool look(struct limiter *limiter, uint64_t tag, struct limiter_rate rate
 	int64_t used_until_us = bucket ? bucket->used_until_us : 0;
 	int64_t until_us = (used_until_us > now_us ? used_until_us : now_us) + step_us;
 	int64_t over_us = until_us - now_us - rate.n * step_us;
-	if (over_us <= 0 && takes)
+	if (over_us <= 0 && takes && bucket)
 		bucket->used_until_us = until_us;
 	pthread_mutex_unlock(mutex);
 	if (over_us <= 0)

@@ -14,6 +14,9 @@ const struct route routes[] = {
 	{ METHOD_GET, "/healthz", WHO_ANYONE, NO_BODY, RATE_FREE, root_alive, LANE_NONE, NULL },
 	{ METHOD_GET, "/readyz", WHO_ANYONE, NO_BODY, RATE_PROBE, root_ready, LANE_NONE, NULL },
 
+	{ METHOD_GET, "/ca/crl", WHO_ANYONE, NO_BODY, RATE_PROBE, ca_crl, LANE_NONE, NULL },
+	{ METHOD_GET, "/ca/node-ca.pem", WHO_ANYONE, NO_BODY, RATE_PROBE, ca_node_certificates, LANE_NONE, NULL },
+
 	/* with a token for a device at hand; without one the device itself (self-claiming) */
 	{ METHOD_POST, "/claim/initiate", WHO_ANYONE_OR_USER, SMALL, RATE_CLAIM, claim_initiate_post, LANE_NONE, NULL },
 	{ METHOD_POST, "/claim/verify", WHO_ANYONE_OR_USER, CLAIM, RATE_CLAIM, claim_verify_post, LANE_CLAIM,

@@ -46,7 +46,7 @@ CREATE TABLE node_key (
 -- its node. A lifted row stays, so that the broker can be told what is new since a version, in either direction.
 CREATE TABLE revocation (
 	kind       text NOT NULL CHECK (kind IN ('node', 'certificate')),
-	value      text NOT NULL CHECK (CASE kind WHEN 'node' THEN value ~ '^[A-Za-z0-9_-]{1,64}$' ELSE value ~ '^[0-9a-f]{64}$' END),
+	value      text NOT NULL CHECK (CASE kind WHEN 'node' THEN value ~ '^[A-Za-z0-9_-]{1,64}$' WHEN 'certificate' THEN value ~ '^[0-9a-f]{64}$' ELSE true END),
 	node_id    text NOT NULL,
 	version    bigint NOT NULL,
 	lifted     boolean NOT NULL DEFAULT false,
@@ -130,9 +130,11 @@ INSERT INTO revocation (kind, value, node_id, version, serial, not_after, reason
 SELECT 'certificate', fingerprint, node_id, revocation_next_version(), serial, not_after, 'superseded' FROM node_certificate
 WHERE superseded_at IS NOT NULL AND not_after > now();
 
--- The newest CRL of each of our CAs, signed by signerd; served over HTTP.
+-- Our CAs as signerd has them, each with its newest CRL; served over HTTP.
 CREATE TABLE crl (
 	ca_key_id   text PRIMARY KEY,
+	certificate text NOT NULL,          -- of the CA, PEM
+	issues      boolean NOT NULL,       -- new certificates come from it
 	version     bigint NOT NULL,        -- of revocation_state when it was made; also its CRL number
 	der         bytea NOT NULL,
 	made_at     timestamptz NOT NULL DEFAULT now(),

@@ -2,11 +2,13 @@
 itself (section 5), and its next certificate over its own link (docs/certificates.md)."""
 
 import concurrent.futures
+import contextlib
 import json
 import pathlib
 import re
 import subprocess
 
+import psycopg2
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -240,6 +242,49 @@ def test_without_the_database_nothing_is_issued(own_stack):
     stack.wait_ready()
     assert kit.issued(stack) == before
     assert verify(user, csr(node_id)).status_code == 200
+
+
+@contextlib.contextmanager
+def held_up(stack, user):
+    """While this lasts, nothing can be recorded for the user: what claim_complete() locks first is taken."""
+    connection = psycopg2.connect(stack.database_url)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(3, hashtext(%s))", (user.id,))
+            yield
+    finally:
+        connection.close()
+
+
+def n_signed(stack):
+    return kit.issued(stack)[3]
+
+
+def test_a_certificate_that_cannot_be_recorded_never_leaves_and_the_claim_waits(stack, user):
+    node_id, key = initiated(user), new_key()
+    before, signed = kit.issued(stack)[:3], n_signed(stack)
+    with held_up(stack, user):
+        answer = verify(user, csr(node_id, key))
+    refused(answer, 503, 106009, "No certificate can be issued now")
+    assert n_signed(stack) == signed + 1 and kit.issued(stack)[:3] == before
+    assert verify(user, csr(node_id, key)).status_code == 200
+
+
+def test_a_daemon_killed_between_signature_and_record_leaves_nothing_half(own_stack):
+    """Nothing, or a certificate that is recorded and that nobody got; either way the node is claimed with a fresh initiate."""
+    stack = own_stack()
+    user, mac = stack.user(), new_mac()
+    node_id, signed = initiated(user, mac), n_signed(stack)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with held_up(stack, user):
+            pending = pool.submit(verify, user, csr(node_id))
+            wait_for(lambda: n_signed(stack) == signed + 1, what="signature")
+            stack.kill("cisternd")
+        with pytest.raises(OSError):
+            pending.result()
+    again, _, _ = claimed(user, mac)
+    found = kit.states(stack, node_id)
+    assert again == node_id and found[-1] == "pending" and found[:-1] in ([], ["revoked"])
 
 
 # --- the device by itself ---------------------------------------------------------------------------------------------

@@ -149,6 +149,12 @@ INSERT INTO node_param (node_id, device, param, value, received_at) VALUES ('{NO
 INSERT INTO ota_fetch VALUES ('{NODE}', '1.0', NULL, now());
 INSERT INTO node_user (node_id, user_id, role) VALUES ('{NODE}', '{USER}', 'primary');
 INSERT INTO mapping_request VALUES ('r1', '{USER}', '{NODE}', 'h', 'requested', now(), now());
+INSERT INTO claim (user_id, mac, node_id, platform) VALUES ('{USER}', 'AABBCC112233', 'nodeOfTheClaim1', 'esp32');
+INSERT INTO self_claim_device (mac, secret) VALUES ('AABBCC112233', repeat('s', 40)::bytea);
+INSERT INTO self_claim_challenge VALUES ('c1', 'AABBCC112233', repeat('c', 32), now());
+INSERT INTO certificate_request (node_id, csr, received_at, digest) VALUES ('{NODE}', 'c', now(), 'd');
+INSERT INTO node_connection (node_id, session_no) VALUES ('{NODE}', 1);
+INSERT INTO registration (request_id, user_id, kind, state) VALUES ('g1', '{USER}', 'node_ids', 'upload');
 """
 
 
@@ -166,6 +172,9 @@ def statements():
 def test_every_statement_is_prepared_and_permitted_to_the_daemon(cluster, schema, name, text):
     connection = cluster.connect(schema, "cistern_app")
     with connection.cursor() as cursor:
+        if text.startswith("LISTEN "):
+            cursor.execute(text)  # prepared through the protocol, which SQL's PREPARE does not do for it
+            return
         cursor.execute(f"PREPARE {name} AS {text}")
         cursor.execute("SELECT cardinality(parameter_types) FROM pg_prepared_statements")
         (n,) = cursor.fetchone()
@@ -188,6 +197,9 @@ REPORT = "INSERT INTO mapping_report (node_id, user_id, secret_hash, reset, deli
 REQUEST = "INSERT INTO mapping_request (request_id, user_id, node_id, secret_hash, state, expires_at) VALUES"
 SESSION = "INSERT INTO session (session_id, user_id, refresh_hash, expires_at) VALUES"
 CODE = "INSERT INTO account_code (user_id, purpose, code_hash, password_hash, tries_left, expires_at) VALUES"
+CLAIM = "INSERT INTO claim (user_id, mac, node_id, platform, policies) VALUES"
+REVOCATION = "INSERT INTO revocation (kind, value, node_id, version, reason) VALUES"
+REGISTRATION = "INSERT INTO registration (request_id, user_id, kind, state) VALUES"
 UNKNOWN = "00000000-0000-4000-8000-0000000000ff"
 
 # (constraint or unique index, what it refuses). Every one of the schema has a row: the test below the next counts them.
@@ -213,6 +225,9 @@ REFUSED = [
     ("node_certificate_active", "UPDATE node_certificate SET activated_at = now() WHERE serial = '0123456789ABCDEE'"),
     ("node_certificate_pending", f"{CERTIFICATE} ('0123456789ABCDE0', '{NODE}', 'BBBB', {NOW}, {NOW}, NULL)"),
     ("node_certificate_fingerprint", f"{CERTIFICATE} ('0123456789ABCDE0', '{NODE}', 'AAAA', {NOW}, {NOW}, {NOW})"),
+    ("node_certificate_key_hash_check", "UPDATE node_certificate SET key_hash = 'short'"),
+    ("node_certificate_ca_key_id_check", "UPDATE node_certificate SET ca_key_id = repeat('A', 40)"),
+    ("node_certificate_revoked_reason_check", "UPDATE node_certificate SET revoked_reason = repeat('r', 65)"),
     ("node_certificate_node_id_fkey", f"{CERTIFICATE} ('0123456789ABCDE0', 'nobody', 'BBBB', {NOW}, {NOW}, NULL)"),
     ("node_certificate_serial_check", f"{CERTIFICATE} ('0123456789abcdef', '{NODE}', 'BBBB', {NOW}, {NOW}, {NOW})"),
     ("node_certificate_serial_check", f"{CERTIFICATE} ('012345678', '{NODE}', 'BBBB', {NOW}, {NOW}, {NOW})"),
@@ -246,6 +261,38 @@ REFUSED = [
     ("mapping_report_pkey", f"INSERT INTO mapping_report OVERRIDING SYSTEM VALUE VALUES"
                             f" ('{NODE}', 1, 'u', 'h', false, false, {NOW}, 1, 'd'), ('{NODE}', 1, 'u', 'h', false, false, {NOW}, 1, 'd')"),
     ("mapping_report_node_id_fkey", f"{REPORT} ('nobody', 'u', 'h', false, 1, 'd')"),
+    ("node_key_pkey", f"INSERT INTO node_key VALUES (sha256('k'), '{NODE}'), (sha256('k'), 'node2')"),
+    ("node_key_key_hash_check", f"INSERT INTO node_key VALUES ('short', '{NODE}')"),
+    ("revocation_pkey", f"{REVOCATION} ('node', '{NODE}', '{NODE}', 90, 'r'), ('node', '{NODE}', '{NODE}', 91, 'r')"),
+    ("revocation_by_version", f"{REVOCATION} ('node', '{NODE}', '{NODE}', 90, 'r'), ('node', 'node2', 'node2', 90, 'r')"),
+    ("revocation_kind_check", f"{REVOCATION} ('user', '{NODE}', '{NODE}', 90, 'r')"),
+    ("revocation_check", f"{REVOCATION} ('certificate', '{NODE}', '{NODE}', 90, 'r')"),
+    ("revocation_state_pkey", "INSERT INTO revocation_state DEFAULT VALUES"),
+    ("revocation_state_one_check", "INSERT INTO revocation_state (one) VALUES (false)"),
+    ("crl_pkey", f"INSERT INTO crl VALUES ('k', 'c', true, 1, 'd', {NOW}, {NOW}), ('k', 'c', true, 2, 'd', {NOW}, {NOW})"),
+    ("broker_state_pkey", "INSERT INTO broker_state (broker) VALUES ('b'), ('b')"),
+    ("claim_pkey", f"{CLAIM} ('{USER}', 'AABBCC112233', 'nodeOfTheClaim2', 'esp32', '')"),
+    ("claim_user_id_fkey", f"{CLAIM} ('{UNKNOWN}', 'AABBCC112244', 'nodeOfTheClaim2', 'esp32', '')"),
+    ("claim_mac_check", f"{CLAIM} ('{USER}', 'aabbcc112244', 'nodeOfTheClaim2', 'esp32', '')"),
+    ("claim_node_id_check", f"{CLAIM} ('{USER}', 'AABBCC112244', 'AABBCC112244', 'esp32', '')"),
+    ("claim_node_id_key", f"{CLAIM} ('{OTHER}', 'AABBCC112233', 'nodeOfTheClaim1', 'esp32', '')"),
+    ("claim_platform_check", f"{CLAIM} ('{USER}', 'AABBCC112244', 'nodeOfTheClaim2', repeat('p', 33), '')"),
+    ("claim_policies_check", f"{CLAIM} ('{USER}', 'AABBCC112244', 'nodeOfTheClaim2', 'esp32', repeat('p', 257))"),
+    ("self_claim_device_pkey", "INSERT INTO self_claim_device (mac, secret) VALUES ('AABBCC112233', repeat('s', 40)::bytea)"),
+    ("self_claim_device_mac_check", "INSERT INTO self_claim_device (mac, secret) VALUES ('AABBCC', repeat('s', 40)::bytea)"),
+    ("self_claim_device_secret_check", "INSERT INTO self_claim_device (mac, secret) VALUES ('AABBCC112244', 'in the clear')"),
+    ("self_claim_challenge_pkey", f"INSERT INTO self_claim_challenge VALUES ('c1', 'AABBCC112233', repeat('c', 32), {NOW})"),
+    ("self_claim_challenge_challenge_check", f"INSERT INTO self_claim_challenge VALUES ('c2', 'AABBCC112233', 'short', {NOW})"),
+    ("certificate_request_pkey", f"INSERT INTO certificate_request (node_id, csr, received_at, digest) VALUES ('{NODE}', 'c', {NOW}, 'd')"),
+    ("certificate_request_node_id_fkey", f"INSERT INTO certificate_request (node_id, csr, received_at, digest) VALUES ('nobody', 'c', {NOW}, 'd')"),
+    ("certificate_request_csr_check", "UPDATE certificate_request SET csr = repeat('c', 4097)"),
+    ("node_connection_pkey", f"INSERT INTO node_connection (node_id, session_no) VALUES ('{NODE}', 1)"),
+    ("node_connection_node_id_fkey", "INSERT INTO node_connection (node_id, session_no) VALUES ('nobody', 1)"),
+    ("node_connection_reason_check", "UPDATE node_connection SET reason = repeat('r', 33)"),
+    ("registration_pkey", f"{REGISTRATION} ('g1', '{OTHER}', 'node_ids', 'upload')"),
+    ("registration_user_id_fkey", f"{REGISTRATION} ('g2', '{UNKNOWN}', 'node_ids', 'upload')"),
+    ("registration_kind_check", f"{REGISTRATION} ('g2', '{USER}', 'nodes', 'upload')"),
+    ("registration_state_check", f"{REGISTRATION} ('g2', '{USER}', 'node_ids', 'done')"),
 ]
 
 
@@ -276,14 +323,14 @@ def test_a_deleted_node_takes_everything_about_it_along(db):
     db.execute(f"{ALERT} ('{NODE}', 'text', '1', {NOW}, 1, 'd'); {STATUS} ('{NODE}', 'j', 'failed', '', 1, {NOW}, 1, 'd');"
                f"{REPORT} ('{NODE}', 'u', 'h', false, 1, 'd'); DELETE FROM node WHERE node_id = '{NODE}'")
     for table in ("node_certificate", "node_config", "node_param", "alert", "ota_fetch", "ota_status", "node_user",
-                  "mapping_report"):
+                  "mapping_report", "certificate_request", "node_connection"):
         db.execute(f"SELECT count(*) FROM {table}")
         assert db.fetchone() == (0,), table
 
 
 def test_a_deleted_account_takes_its_codes_sessions_mappings_and_requests_along(db):
     db.execute(f"DELETE FROM account WHERE user_id = '{USER}'")
-    for table in ("account_code", "session", "node_user", "mapping_request"):
+    for table in ("account_code", "session", "node_user", "mapping_request", "claim", "registration"):
         db.execute(f"SELECT count(*) FROM {table}")
         assert db.fetchone() == (0,), table
 
