@@ -264,6 +264,29 @@ def test_a_first_start_can_be_with_a_certificate_of_ones_own(own_stack, authorit
     wait_for(lambda: admin.get("/v1/user/nodes/params", node_id=lamp).json().get("Light"), what="lamp's report")
 
 
+def test_a_start_goes_on_with_the_one_before_when_the_named_one_will_not_do_any_more(stack, installed, authority):
+    chain, key = authority.issue(end=-DAY / 2)
+    assert stack.stop() == 0
+    named = {"CISTERN_SERVER_CERT_FILE": str(chain), "CISTERN_SERVER_KEY_FILE": str(key),
+             "CISTERN_SERVER_CA_FILE": str(authority.ca_file)}
+    stack.environment.update(named)
+    try:
+        stack.start()
+    finally:
+        for name in named:
+            del stack.environment[name]
+    assert both_show(stack) == installed
+    assert "going on with the server certificate that was installed before" in stack.log_path.read_text()
+
+
+def test_one_can_be_installed_while_nothing_runs(stack, own, authority):
+    chain, key = authority.issue()
+    assert stack.stop() == 0
+    assert "the next start uses it" in tool(stack, "install", "--cert", chain, "--key", key, "--ca", authority.ca_file)
+    stack.start()
+    assert both_show(stack) == fingerprint(chain)
+
+
 def test_a_start_with_a_certificate_that_will_not_do_says_why(authority):
     chain, key = authority.issue(end=-DAY / 2)
     with contextlib.ExitStack() as held:
