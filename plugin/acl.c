@@ -28,14 +28,32 @@ static enum denial denial_of(enum access_result result)
 	return access_allows(result) ? DENIAL_NONE : (enum denial)(DENIAL_ACCESS + (int)result);
 }
 
+/* Too much is not denied but ends the session: see rates.h. */
+static void count_message(struct plugin *plugin, struct session *session, size_t payload_len)
+{
+	static const enum session_end ends[] = {
+		[RATE_MESSAGES] = SESSION_END_MESSAGE_RATE,
+		[RATE_BYTES] = SESSION_END_BYTE_RATE,
+	};
+	enum rate_verdict verdict;
+
+	if (session->cut_for != SESSION_END_CLOSED)
+		return;
+	verdict = rates_message(&plugin->rates, &session->rates, payload_len, plugin_ticks_us());
+	if (verdict != RATE_KEPT)
+		cuts_add(&plugin->cuts, session, ends[verdict]);
+}
+
 static enum denial node_publish(struct plugin *plugin, const struct question *q)
 {
-	const struct session *newest = sessions_newest(&plugin->sessions, q->name, q->name_len);
+	struct session *newest = sessions_newest(&plugin->sessions, q->name, q->name_len);
 	enum access_result result = access_node_publish(q->name, q->name_len, q->event->topic, q->topic_len,
 							q->event->retain, plugin->options.acl_mode);
 
 	if (newest && newest->client != q->event->client)
 		return DENIAL_SESSION_OLD;
+	if (newest)
+		count_message(plugin, newest, q->event->payloadlen);
 	if (result == ACCESS_ALLOWED_PRODUCT) {
 		plugin->counters.n_product_publishes++;
 		plugin->counters.changed = true;
@@ -65,6 +83,8 @@ static void on_consumer_subscribe(struct plugin *plugin, const struct question *
 		presence_ask_snapshot(&plugin->presence);
 		plugin->counters.changed = true;
 	}
+	if (topic_filter_covers(filter, q->topic_len, REVOCATION_STATE_TOPIC, sizeof(REVOCATION_STATE_TOPIC) - 1))
+		control_ask_state(plugin);
 	if (q->event->qos > 0 && !mosquitto_client_clean_session(q->event->client))
 		consumer_on_subscribe(&plugin->consumer, filter, q->topic_len);
 }

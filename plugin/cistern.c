@@ -5,18 +5,19 @@
  *
  *   per_listener_settings false      true: no ticks, and a listener without a plugin would be open
  *   allow_anonymous false
- *   listener ...                     each with cafile, certfile, keyfile, require_certificate true
+ *   listener ...                     each with cafile or capath, certfile, keyfile, require_certificate true
  *                                    and without use_identity_as_username, which would skip our check at connect
  *   plugin /path/to/cistern.so
- *   plugin_opt_node_ca_file ...      the same files as the cafile of the nodes' and of the services' listener
+ *   plugin_opt_node_ca_dir ...       the capath of the nodes' listener, the cafile of the services'
  *   plugin_opt_service_ca_file ...
+ *   plugin_opt_revocation_file ...
  *   plugin_opt_acl_mode open
  *   plugin_opt_require_consumer true
  *
  * and no acl_file, password_file, plugin or auth_plugin beside it: the first to answer decides, and this one always does.
  *
  * Fails closed: an option or file that is not right stops the broker's start; at run time whatever is not allowed by name
- * is denied. A reload (SIGHUP) changes nothing here.
+ * is denied. A reload (SIGHUP) reads the CAs again, and nothing else.
  */
 #include "plugin.h"
 
@@ -48,6 +49,19 @@ int64_t plugin_ticks_us(void)
 	return clock_us(CLOCK_MONOTONIC);
 }
 
+static void count(struct plugin *plugin)
+{
+	struct counters_view view = {
+		.n_live = sessions_count(&plugin->sessions),
+		.n_cut = plugin->cuts.n_cut,
+		.limits = &plugin->options.limits,
+		.revocation = &plugin->revocation,
+		.alarm = control_alarm_word(plugin->control.alarms),
+	};
+
+	counters_tick(&plugin->counters, &view, plugin_now_us(), plugin_ticks_us());
+}
+
 static int on_tick(int event, void *event_data, void *userdata)
 {
 	struct plugin *plugin = userdata;
@@ -56,27 +70,30 @@ static int on_tick(int event, void *event_data, void *userdata)
 	(void)event_data;
 	plugin->reloading = false;
 	presence_tick(&plugin->presence, &plugin->sessions);
+	control_tick(plugin, plugin_ticks_us());
 	if (plugin->counters.changed)
-		counters_tick(&plugin->counters, sessions_count(&plugin->sessions), plugin_now_us(), plugin_ticks_us());
+		count(plugin);
 	return MOSQ_ERR_SUCCESS;
 }
 
 static const struct {
 	int event;
 	MOSQ_FUNC_generic_callback callback;
+	const char *topic; /* of the control event */
 } callbacks[] = {
-	{ MOSQ_EVT_BASIC_AUTH, connect_on_basic_auth },
-	{ MOSQ_EVT_ACL_CHECK, acl_on_check },
-	{ MOSQ_EVT_DISCONNECT, connect_on_disconnect },
-	{ MOSQ_EVT_RELOAD, connect_on_reload },
-	{ MOSQ_EVT_TICK, on_tick },
+	{ MOSQ_EVT_BASIC_AUTH, connect_on_basic_auth, NULL },
+	{ MOSQ_EVT_ACL_CHECK, acl_on_check, NULL },
+	{ MOSQ_EVT_DISCONNECT, connect_on_disconnect, NULL },
+	{ MOSQ_EVT_RELOAD, connect_on_reload, NULL },
+	{ MOSQ_EVT_TICK, on_tick, NULL },
+	{ MOSQ_EVT_CONTROL, control_on_message, REVOCATION_CONTROL_TOPIC },
 };
 
 static int register_callbacks(struct plugin *plugin)
 {
 	for (size_t i = 0; i < ARRAY_LEN(callbacks); i++) {
 		int rc = mosquitto_callback_register(plugin->identifier, callbacks[i].event, callbacks[i].callback,
-						     NULL, plugin);
+						     callbacks[i].topic, plugin);
 
 		if (rc != MOSQ_ERR_SUCCESS) {
 			mosquitto_log_printf(MOSQ_LOG_ERR, "cistern: the broker refuses event %d", callbacks[i].event);
@@ -93,7 +110,12 @@ static void plugin_free(struct plugin *plugin)
 	/* One that was not registered is no error worth telling of: this ends either way. */
 	for (size_t i = 0; i < ARRAY_LEN(callbacks); i++)
 		(void)mosquitto_callback_unregister(plugin->identifier, callbacks[i].event, callbacks[i].callback,
-						    NULL);
+						    callbacks[i].topic);
+	if (plugin->keeper)
+		control_save_now(plugin);
+	keeper_free(plugin->keeper);
+	revocation_done(&plugin->revocation);
+	rates_done(&plugin->rates);
 	presence_done(&plugin->presence);
 	sessions_done(&plugin->sessions);
 	authorities_done(&plugin->authorities);
@@ -111,6 +133,17 @@ EXPORTED int mosquitto_plugin_version(int supported_version_count, const int *su
 	return -1;
 }
 
+static bool open_revocation(struct plugin *plugin)
+{
+	const struct options *options = &plugin->options;
+
+	if (!revocation_init(&plugin->revocation))
+		return false;
+	plugin->control.unknown_told_at_us = INT64_MIN / 2; /* long ago */
+	plugin->keeper = keeper_open(options->revocation_file, options->revocation_local_file, &plugin->revocation);
+	return plugin->keeper && keeper_start(plugin->keeper);
+}
+
 EXPORTED int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata, struct mosquitto_opt *options,
 				   int option_count)
 {
@@ -123,8 +156,10 @@ EXPORTED int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **use
 		return MOSQ_ERR_NOMEM;
 	if (!options_read(options, option_count, &plugin->options))
 		return MOSQ_ERR_INVAL;
-	if (!authorities_init(&plugin->authorities, plugin->options.node_ca_file, plugin->options.service_ca_file))
+	if (!authorities_init(&plugin->authorities, plugin->options.node_ca_dir, plugin->options.service_ca_file))
 		return MOSQ_ERR_INVAL;
+	if (!rates_init(&plugin->rates, &plugin->options.limits) || !open_revocation(plugin))
+		return MOSQ_ERR_NOMEM;
 	presence_init(&plugin->presence, plugin_now_us());
 	consumer_init(&plugin->consumer);
 	counters_init(&plugin->counters, plugin_ticks_us());

@@ -63,13 +63,30 @@ static enum denial admit_service(struct mosquitto *client, const struct identity
 	return mosquitto_set_username(client, username) == MOSQ_ERR_SUCCESS ? DENIAL_NONE : DENIAL_NO_MEMORY;
 }
 
+static enum denial check_revoked(const struct plugin *plugin, const struct identity *identity)
+{
+	switch (revocation_check(&plugin->revocation, identity->name, identity->name_len, &identity->certificate)) {
+	case REFUSAL_NONE: return DENIAL_NONE;
+	case REFUSAL_UNKNOWN: return DENIAL_REVOCATION_UNKNOWN;
+	case REFUSAL_REVOKED: return DENIAL_REVOKED;
+	case REFUSAL_SUSPENDED: return DENIAL_SUSPENDED;
+	case REFUSAL_CERTIFICATE: return DENIAL_CERTIFICATE_REVOKED;
+	}
+	return DENIAL_REVOKED;
+}
+
 static enum denial admit_node(struct plugin *plugin, struct mosquitto *client, const struct identity *identity)
 {
 	int64_t now_us = plugin_now_us();
 	struct session *session;
+	enum denial denial = check_revoked(plugin, identity);
 
+	if (denial != DENIAL_NONE)
+		return denial;
 	if (plugin->options.require_consumer && !consumer_present(&plugin->consumer))
 		return DENIAL_CONSUMER_MISSING;
+	if (!rates_connect(&plugin->rates, identity->name, identity->name_len, plugin_ticks_us()))
+		return DENIAL_CONNECT_RATE;
 	if (mosquitto_set_username(client, identity->name) != MOSQ_ERR_SUCCESS)
 		return DENIAL_NO_MEMORY;
 	session =
@@ -77,6 +94,7 @@ static enum denial admit_node(struct plugin *plugin, struct mosquitto *client, c
 			     mosquitto_client_address(client), presence_take_number(&plugin->presence, now_us), now_us);
 	if (!session)
 		return DENIAL_NO_MEMORY;
+	session->certificate = identity->certificate;
 	presence_on_connect(&plugin->presence, session);
 	plugin->counters.n_connects++;
 	plugin->counters.changed = true;
@@ -120,14 +138,42 @@ static enum denial admit_again(struct plugin *plugin, const struct mosquitto *cl
 
 	if (denial != DENIAL_NONE)
 		return denial;
-	return strcmp(name[0] == '$' ? name + 1 : name, identity.name) == 0 ? DENIAL_NONE : DENIAL_CLIENT_ID;
+	if (strcmp(name[0] == '$' ? name + 1 : name, identity.name) != 0)
+		return DENIAL_CLIENT_ID;
+	return identity.service ? DENIAL_NONE : check_revoked(plugin, &identity);
+}
+
+/* What the plugin has done, or what the table shows, or what the broker says. */
+static enum session_end end_of(const struct plugin *plugin, const struct session *session, int reason)
+{
+	if (session->end != SESSION_END_CLOSED)
+		return session->end;
+	if (sessions_newest(&plugin->sessions, session->id, strlen(session->id)) != session)
+		return SESSION_END_TAKEN_OVER;
+	return reason == MOSQ_ERR_KEEPALIVE ? SESSION_END_KEEP_ALIVE : SESSION_END_CLOSED;
 }
 
 static void end_session(struct plugin *plugin, struct session *session, int reason)
 {
-	presence_on_disconnect(&plugin->presence, &plugin->sessions, session, reason, plugin_now_us());
+	cuts_forget(&plugin->cuts, session);
+	presence_on_disconnect(&plugin->presence, &plugin->sessions, session, end_of(plugin, session, reason),
+			       plugin_now_us());
 	plugin->counters.n_disconnects++;
 	plugin->counters.changed = true;
+}
+
+/* The broker ends a session that is refused at a reload by itself; this is the word for it. */
+static void note_refused(struct plugin *plugin, struct session *session, enum denial denial)
+{
+	if (denial == DENIAL_REVOKED)
+		session->end = SESSION_END_REVOKED;
+	else if (denial == DENIAL_SUSPENDED)
+		session->end = SESSION_END_SUSPENDED;
+	else if (denial == DENIAL_CERTIFICATE_REVOKED)
+		session->end = SESSION_END_CERTIFICATE_REVOKED;
+	else
+		session->end = SESSION_END_REFUSED;
+	plugin->cuts.n_cut[session->end]++;
 }
 
 int connect_on_basic_auth(int event, void *event_data, void *userdata)
@@ -140,6 +186,8 @@ int connect_on_basic_auth(int event, void *event_data, void *userdata)
 	(void)event;
 	if (plugin->reloading) {
 		denial = admit_again(plugin, auth->client);
+		if (denial != DENIAL_NONE && stale)
+			note_refused(plugin, stale, denial);
 	} else {
 		/* 2.0.11 reports the end of every session, so there is none here. Should one be left over, its client's
 		 * memory has been used again, and who is in it now has to show a certificate like anybody else. */
@@ -167,13 +215,17 @@ int connect_on_disconnect(int event, void *event_data, void *userdata)
 	return MOSQ_ERR_SUCCESS;
 }
 
-/* There is nothing to read again: the broker passes no options here, and the CAs change by a restart. */
+/* The broker passes no options here. CAs are a few small files, read because an operator asked for it. */
 int connect_on_reload(int event, void *event_data, void *userdata)
 {
 	struct plugin *plugin = userdata;
 
 	(void)event;
 	(void)event_data;
+	if (authorities_reload(&plugin->authorities, plugin->options.node_ca_dir, plugin->options.service_ca_file))
+		mosquitto_log_printf(MOSQ_LOG_NOTICE, "cistern: event=plugin.cas_reloaded");
+	else
+		mosquitto_log_printf(MOSQ_LOG_ERR, "cistern: event=plugin.cas_not_reloaded: the former CAs stay");
 	plugin->reloading = true;
 	return MOSQ_ERR_SUCCESS;
 }

@@ -1,6 +1,9 @@
 #include "counters.h"
 
 #include "base/macros.h"
+#include "rates.h"
+#include "revocation.h"
+#include "sessions.h"
 
 #include <mosquitto.h>
 #include <mosquitto_broker.h>
@@ -34,9 +37,16 @@ const char *denial_name(enum denial denial)
 		[DENIAL_SERVICE_UNKNOWN] = "service_unknown",
 		[DENIAL_CLIENT_ID] = "client_id",
 		[DENIAL_CONSUMER_MISSING] = "consumer_missing",
+		[DENIAL_REVOKED] = "revoked",
+		[DENIAL_SUSPENDED] = "suspended",
+		[DENIAL_CERTIFICATE_REVOKED] = "certificate_revoked",
+		[DENIAL_REVOCATION_UNKNOWN] = "revocation_unknown",
+		[DENIAL_CONNECT_RATE] = "connect_rate",
 		[DENIAL_NO_MEMORY] = "no_memory",
 		[DENIAL_IDENTITY_MISSING] = "identity_missing",
 		[DENIAL_SESSION_OLD] = "session_old",
+		[DENIAL_REVOCATION_MALFORMED] = "revocation_malformed",
+		[DENIAL_REVOCATION_MISPLACED] = "revocation_misplaced",
 	};
 
 	if ((unsigned int)denial < ARRAY_LEN(names))
@@ -111,7 +121,7 @@ void counters_deny(struct counters *counters, enum denial denial, const char *wh
 }
 
 struct json_text {
-	char text[4096]; /* about 30 counters of at most 60 bytes each */
+	char text[4096]; /* about 50 counters of at most 60 bytes each */
 	size_t len;
 };
 
@@ -129,16 +139,54 @@ static void add(struct json_text *json, const char *format, ...)
 		json->len += (size_t)n;
 }
 
+static void add_limits(struct json_text *json, const struct rate_options *limits)
+{
+	add(json,
+	    ",\"limits\":{\"connects_per_minute\":%" PRId64 ",\"messages_per_second\":%" PRId64
+	    ",\"messages_burst\":%" PRId64 ",\"bytes_per_second\":%" PRId64 ",\"bytes_burst\":%" PRId64 "}",
+	    limits->connects_per_minute, limits->messages_per_second, limits->messages_burst, limits->bytes_per_second,
+	    limits->bytes_burst);
+}
+
+static void add_revocation(struct json_text *json, const struct counters_view *view)
+{
+	const struct revocation *revocation = view->revocation;
+
+	add(json,
+	    ",\"revocation\":{\"version\":%" PRId64
+	    ",\"nodes\":%zu,\"certificates\":%zu,\"local\":%zu,\"alarm\":\"%s\"}",
+	    revocation->set.version, revocation->set.nodes.n_used, revocation->set.certificates.n_used,
+	    revocation->local.n_used, view->alarm);
+}
+
+static void add_kicks(struct json_text *json, const uint64_t *n_cut)
+{
+	const char *comma = "";
+
+	add(json, ",\"kicks\":{");
+	for (int end = SESSION_END_REVOKED; end < SESSION_END_COUNT; end++) {
+		add(json, "%s\"%s\":%" PRIu64, comma, session_end_name((enum session_end)end), n_cut[end]);
+		comma = ",";
+	}
+	add(json, "}");
+}
+
 /* {"at_ms":..,"live":..,"connects":..,"disconnects":..,"product_publishes":..,"log_lines_left_out":..,
+ *  "limits":{"connects_per_minute":..},"revocation":{"version":..,"alarm":".."},"kicks":{"<word>":..},
  *  "denied":{"<reason>":..}}: every reason each time, so that a reader sees the same shape always */
-static void write_json(const struct counters *counters, size_t n_live, int64_t now_us, struct json_text *json)
+static void write_json(const struct counters *counters, const struct counters_view *view, int64_t now_us,
+		       struct json_text *json)
 {
 	const char *comma = "";
 
 	add(json, "{\"at_ms\":%" PRId64 ",\"live\":%zu,\"connects\":%" PRIu64 ",\"disconnects\":%" PRIu64,
-	    now_us / 1000, n_live, counters->n_connects, counters->n_disconnects);
-	add(json, ",\"product_publishes\":%" PRIu64 ",\"log_lines_left_out\":%" PRIu64 ",\"denied\":{",
-	    counters->n_product_publishes, counters->n_log_lines_left_out);
+	    now_us / 1000, view->n_live, counters->n_connects, counters->n_disconnects);
+	add(json, ",\"product_publishes\":%" PRIu64 ",\"log_lines_left_out\":%" PRIu64, counters->n_product_publishes,
+	    counters->n_log_lines_left_out);
+	add_limits(json, view->limits);
+	add_revocation(json, view);
+	add_kicks(json, view->n_cut);
+	add(json, ",\"denied\":{");
 	for (unsigned int i = 0; i < DENIAL_COUNT; i++) {
 		if (i == DENIAL_NONE || i == DENIAL_ACCESS + ACCESS_ALLOWED ||
 		    i == DENIAL_ACCESS + ACCESS_ALLOWED_PRODUCT)
@@ -149,13 +197,13 @@ static void write_json(const struct counters *counters, size_t n_live, int64_t n
 	add(json, "}}");
 }
 
-void counters_tick(struct counters *counters, size_t n_live, int64_t now_us, int64_t ticks_us)
+void counters_tick(struct counters *counters, const struct counters_view *view, int64_t now_us, int64_t ticks_us)
 {
 	struct json_text json = { .len = 0 };
 
 	if (!counters->changed || ticks_us - counters->published_at_us < COUNTERS_EVERY_US)
 		return;
-	write_json(counters, n_live, now_us, &json);
+	write_json(counters, view, now_us, &json);
 	/* Lost when there is no memory for it: the next one says all of it again. */
 	(void)mosquitto_broker_publish_copy(NULL, COUNTERS_TOPIC, (int)json.len, json.text, 0, false, NULL);
 	counters->changed = false;

@@ -29,13 +29,24 @@ enum denial {
 	DENIAL_SERVICE_UNKNOWN,
 	DENIAL_CLIENT_ID,
 	DENIAL_CONSUMER_MISSING,
+	DENIAL_REVOKED,
+	DENIAL_SUSPENDED,
+	DENIAL_CERTIFICATE_REVOKED,
+	DENIAL_REVOCATION_UNKNOWN, /* no good file, and the daemon has not been heard yet */
+	DENIAL_CONNECT_RATE,
 	DENIAL_NO_MEMORY,
 	/* publish, subscribe, read */
 	DENIAL_IDENTITY_MISSING, /* no user name, or none that we could have set */
 	DENIAL_SESSION_OLD,      /* the will of a session that has been taken over */
-	DENIAL_ACCESS,           /* + enum access_result, so that each has its own counter */
+	/* what the daemon says of revocations */
+	DENIAL_REVOCATION_MALFORMED,
+	DENIAL_REVOCATION_MISPLACED, /* does not follow on what is known */
+	DENIAL_ACCESS,               /* + enum access_result, so that each has its own counter */
 	DENIAL_COUNT = DENIAL_ACCESS + ACCESS_RESULT_COUNT,
 };
+
+struct rate_options;
+struct revocation;
 
 struct counters {
 	uint64_t denied[DENIAL_COUNT];
@@ -61,7 +72,16 @@ const char *denial_name(enum denial denial);
 void counters_deny(struct counters *counters, enum denial denial, const char *what, const char *client,
 		   const char *topic, int64_t ticks_us);
 
+/* What others count, for the same message. */
+struct counters_view {
+	size_t n_live;
+	const uint64_t *n_cut; /* by enum session_end */
+	const struct rate_options *limits;
+	const struct revocation *revocation;
+	const char *alarm;
+};
+
 /* Publishes when due. */
-void counters_tick(struct counters *counters, size_t n_live, int64_t now_us, int64_t ticks_us);
+void counters_tick(struct counters *counters, const struct counters_view *view, int64_t now_us, int64_t ticks_us);
 
 #endif

@@ -8,11 +8,15 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <dirent.h>
+#include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 DEFINE_CLEANUP(bio, BIO *, BIO_free_all)
+DEFINE_CLEANUP(dir, DIR *, closedir)
 
 static void free_certificates(STACK_OF(X509) * certificates)
 {
@@ -63,12 +67,58 @@ static bool share_a_key(const STACK_OF(X509) * some, const STACK_OF(X509) * othe
 	return false;
 }
 
-static bool authorities_read(struct authorities *authorities, const char *node_ca_file, const char *service_ca_file)
+static bool names_a_certificate(const char *name)
 {
-	authorities->node_cas = read_cas(node_ca_file);
+	size_t len = strlen(name);
+
+	return name[0] != '.' && len > 4 &&
+	       (strcmp(name + len - 4, ".crt") == 0 || strcmp(name + len - 4, ".pem") == 0);
+}
+
+static bool move_all(STACK_OF(X509) * to, STACK_OF(X509) * from)
+{
+	while (sk_X509_num(from) > 0) {
+		if (!sk_X509_push(to, sk_X509_value(from, sk_X509_num(from) - 1)))
+			return false;
+		(void)sk_X509_pop(from);
+	}
+	return true;
+}
+
+static bool add_cas_of(STACK_OF(X509) * all, const char *folder, const char *name)
+{
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s/%s", folder, name);
+	CLEANUP(certificates) STACK_OF(X509) *cas = n > 0 && (size_t)n < sizeof(path) ? read_cas(path) : NULL;
+
+	if (cas && move_all(all, cas))
+		return true;
+	mosquitto_log_printf(MOSQ_LOG_ERR, "cistern: '%s' in node_ca_dir '%s' is not a readable file of CAs", name,
+			     folder);
+	return false;
+}
+
+/* All CAs of the folder's files, or NULL unless each of these files is good and there is at least one. */
+static STACK_OF(X509) * read_ca_dir(const char *path)
+{
+	CLEANUP(dir) DIR *folder = opendir(path);
+	CLEANUP(certificates) STACK_OF(X509) *cas = sk_X509_new_null();
+	const struct dirent *entry;
+
+	if (!folder || !cas)
+		return NULL;
+	while ((entry = readdir(folder))) {
+		if (names_a_certificate(entry->d_name) && !add_cas_of(cas, path, entry->d_name))
+			return NULL;
+	}
+	return sk_X509_num(cas) > 0 ? STEAL(cas) : NULL;
+}
+
+static bool authorities_read(struct authorities *authorities, const char *node_ca_dir, const char *service_ca_file)
+{
+	authorities->node_cas = read_ca_dir(node_ca_dir);
 	if (!authorities->node_cas) {
-		mosquitto_log_printf(MOSQ_LOG_ERR, "cistern: node_ca_file '%s' is not a readable file of CAs",
-				     node_ca_file);
+		mosquitto_log_printf(MOSQ_LOG_ERR, "cistern: node_ca_dir '%s' is not a folder of CAs", node_ca_dir);
 		return false;
 	}
 	authorities->service_cas = read_cas(service_ca_file);
@@ -78,22 +128,33 @@ static bool authorities_read(struct authorities *authorities, const char *node_c
 		return false;
 	}
 	if (share_a_key(authorities->node_cas, authorities->service_cas)) {
-		mosquitto_log_printf(MOSQ_LOG_ERR, "cistern: node_ca_file and service_ca_file share a key");
+		mosquitto_log_printf(MOSQ_LOG_ERR, "cistern: node_ca_dir and service_ca_file share a key");
 		return false;
 	}
 	authorities->remembered = calloc(REMEMBERED_MAX, sizeof(authorities->remembered[0]));
 	return authorities->remembered != NULL;
 }
 
-bool authorities_init(struct authorities *authorities, const char *node_ca_file, const char *service_ca_file)
+bool authorities_init(struct authorities *authorities, const char *node_ca_dir, const char *service_ca_file)
 {
 	*authorities = (struct authorities){ .node_cas = NULL };
-	bool ok = authorities_read(authorities, node_ca_file, service_ca_file);
+	bool ok = authorities_read(authorities, node_ca_dir, service_ca_file);
 
 	ERR_clear_error();
 	if (!ok)
 		authorities_done(authorities);
 	return ok;
+}
+
+bool authorities_reload(struct authorities *authorities, const char *node_ca_dir, const char *service_ca_file)
+{
+	struct authorities fresh;
+
+	if (!authorities_init(&fresh, node_ca_dir, service_ca_file))
+		return false;
+	authorities_done(authorities);
+	*authorities = fresh;
+	return true;
 }
 
 void authorities_done(struct authorities *authorities)
@@ -123,20 +184,16 @@ static struct certificate_digest *place_of(struct authorities *authorities, cons
 	return &authorities->remembered[at];
 }
 
-static bool signed_by_node_ca(struct authorities *authorities, X509 *certificate)
+static bool signed_by_node_ca(struct authorities *authorities, X509 *certificate,
+			      const struct certificate_digest *digest)
 {
-	struct certificate_digest digest;
+	struct certificate_digest *place = place_of(authorities, digest);
 
-	if (X509_digest(certificate, EVP_sha256(), digest.bytes, NULL) != 1)
-		return false;
-
-	struct certificate_digest *place = place_of(authorities, &digest);
-
-	if (memcmp(place->bytes, digest.bytes, sizeof(digest.bytes)) == 0)
+	if (memcmp(place->bytes, digest->bytes, sizeof(digest->bytes)) == 0)
 		return true;
 	if (!signed_by_any(certificate, authorities->node_cas))
 		return false;
-	*place = digest;
+	*place = *digest;
 	return true;
 }
 
@@ -183,11 +240,13 @@ static enum denial identify(struct authorities *authorities, X509 *certificate, 
 		return DENIAL_CERTIFICATE_PURPOSE;
 	if (!only_common_name(certificate, &name) || !node_id_valid(name.at, name.len))
 		return DENIAL_COMMON_NAME;
+	if (X509_digest(certificate, EVP_sha256(), identity.certificate.bytes, NULL) != 1)
+		return DENIAL_NO_MEMORY;
 	if (signed_by_any(certificate, authorities->service_cas)) {
 		identity.service = access_service_find(name.at, name.len);
 		if (!identity.service)
 			return DENIAL_SERVICE_UNKNOWN;
-	} else if (!signed_by_node_ca(authorities, certificate)) {
+	} else if (!signed_by_node_ca(authorities, certificate, &identity.certificate)) {
 		return DENIAL_CERTIFICATE_ISSUER;
 	}
 	memcpy(identity.name, name.at, name.len);

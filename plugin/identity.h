@@ -9,9 +9,9 @@
  * The name is the subject's CN, compared as the raw bytes of the certificate. There must be exactly one.
  *
  * Cost: one signature check, about 75 µs for P-256. Certificates that have passed are remembered by their SHA-256, in
- * REMEMBERED_MAX places, so that a reconnecting node costs a hash. The CAs never change while the broker runs.
+ * REMEMBERED_MAX places, so that a reconnecting node costs a hash. CAs that are read again make all of that forgotten.
  *
- * Memory:  allocates at init only, apart from what OpenSSL does. Leaves OpenSSL's error queue empty: the broker reads it
+ * Memory:  allocates at init and reload only, apart from what OpenSSL does. Leaves OpenSSL's error queue empty: the broker reads it
  *          after its own TLS calls.
  */
 #ifndef CISTERN_PLUGIN_IDENTITY_H
@@ -19,6 +19,7 @@
 
 #include "base/macros.h"
 #include "counters.h"
+#include "digest.h"
 #include "model/access.h"
 #include "model/node_id.h"
 
@@ -33,10 +34,7 @@ struct identity {
 	char name[NODE_ID_MAX + 1];
 	size_t name_len;
 	const struct access_service *service; /* NULL: a node */
-};
-
-struct certificate_digest {
-	unsigned char bytes[32];
+	struct certificate_digest certificate;
 };
 
 struct authorities {
@@ -45,9 +43,13 @@ struct authorities {
 	struct certificate_digest *remembered; /* of node certificates, at the place their first bytes say */
 };
 
-/* Reads both files. False, with a log line, when one can not be read whole, holds no CA, or they share a key. */
-MUST_CHECK bool authorities_init(struct authorities *authorities, const char *node_ca_file,
-				 const char *service_ca_file);
+/* Reads every *.crt and *.pem of the folder, and the file. False, with a log line, when one of them can not be read whole, holds
+ * anything but CAs, the folder has none, or the two kinds share a key. */
+MUST_CHECK bool authorities_init(struct authorities *authorities, const char *node_ca_dir, const char *service_ca_file);
+
+/* Reads them again: all of the new ones count from now on, or, when they are not right, all of the old ones still do. */
+MUST_CHECK bool authorities_reload(struct authorities *authorities, const char *node_ca_dir,
+				   const char *service_ca_file);
 void authorities_done(struct authorities *authorities);
 
 /* DENIAL_NONE and the identity, or why not. */

@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include <string.h>
 
-static bool set_node_ca_file(struct options *options, const char *value)
+static bool set_node_ca_dir(struct options *options, const char *value)
 {
-	options->node_ca_file = value;
+	options->node_ca_dir = value;
 	return value[0] != '\0';
 }
 
@@ -31,15 +31,73 @@ static bool set_require_consumer(struct options *options, const char *value)
 	return options->require_consumer || strcmp(value, "false") == 0;
 }
 
+static bool set_revocation_file(struct options *options, const char *value)
+{
+	options->revocation_file = value;
+	return value[0] != '\0';
+}
+
+static bool set_revocation_local_file(struct options *options, const char *value)
+{
+	options->revocation_local_file = value;
+	return value[0] != '\0';
+}
+
+/* Digits only, at most RATE_MAX. */
+static bool set_rate(int64_t *rate, const char *value)
+{
+	int64_t number = 0;
+
+	for (const char *at = value; *at; at++) {
+		if (*at < '0' || *at > '9' || number > RATE_MAX / 10)
+			return false;
+		number = number * 10 + (*at - '0');
+	}
+	*rate = number;
+	return value[0] != '\0' && number <= RATE_MAX;
+}
+
+static bool set_connects_per_minute(struct options *options, const char *value)
+{
+	return set_rate(&options->limits.connects_per_minute, value);
+}
+
+static bool set_messages_per_second(struct options *options, const char *value)
+{
+	return set_rate(&options->limits.messages_per_second, value);
+}
+
+static bool set_messages_burst(struct options *options, const char *value)
+{
+	return set_rate(&options->limits.messages_burst, value);
+}
+
+static bool set_bytes_per_second(struct options *options, const char *value)
+{
+	return set_rate(&options->limits.bytes_per_second, value);
+}
+
+static bool set_bytes_burst(struct options *options, const char *value)
+{
+	return set_rate(&options->limits.bytes_burst, value);
+}
+
 static const struct option_row {
 	const char *name;
 	bool required;
 	bool (*set)(struct options *options, const char *value);
 } option_rows[] = {
-	{ "node_ca_file", true, set_node_ca_file },
+	{ "node_ca_dir", true, set_node_ca_dir },
 	{ "service_ca_file", true, set_service_ca_file },
 	{ "acl_mode", false, set_acl_mode },
 	{ "require_consumer", false, set_require_consumer },
+	{ "revocation_file", true, set_revocation_file },
+	{ "revocation_local_file", false, set_revocation_local_file },
+	{ "connects_per_minute", false, set_connects_per_minute },
+	{ "messages_per_second", false, set_messages_per_second },
+	{ "messages_burst", false, set_messages_burst },
+	{ "bytes_per_second", false, set_bytes_per_second },
+	{ "bytes_burst", false, set_bytes_burst },
 };
 
 #define N_OPTIONS ARRAY_LEN(option_rows)
@@ -55,7 +113,16 @@ static size_t row_number(const char *name)
 
 bool options_read(const struct mosquitto_opt *given, int n_given, struct options *ret_options)
 {
-	struct options options = { .acl_mode = ACCESS_OPEN };
+	struct options options = {
+		.acl_mode = ACCESS_OPEN,
+		.limits = {
+			.connects_per_minute = 30,
+			.messages_per_second = 100,
+			.messages_burst = 1000,
+			.bytes_per_second = 131072,
+			.bytes_burst = 1048576,
+		},
+	};
 	bool seen[N_OPTIONS] = { false };
 
 	for (int i = 0; i < n_given; i++) {

@@ -51,10 +51,16 @@ static bool publish_for_node(const struct session *session, const char *json, in
 /* The address is the broker's own text of a socket address, and needs no escapes. */
 static bool publish_connected(const struct session *session)
 {
-	char json[192];
+	char json[320];
+	char hex[2 * sizeof(session->certificate.bytes) + 1];
+
+	for (size_t i = 0; i < sizeof(session->certificate.bytes); i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", session->certificate.bytes[i]);
+
 	int n = snprintf(json, sizeof(json),
-			 "{\"event\":\"connected\",\"session\":%" PRId64 ",\"at_ms\":%" PRId64 ",\"address\":\"%s\"}",
-			 session->number, session->at_us / 1000, session->address);
+			 "{\"event\":\"connected\",\"session\":%" PRId64 ",\"at_ms\":%" PRId64
+			 ",\"address\":\"%s\",\"certificate\":\"%s\"}",
+			 session->number, session->at_us / 1000, session->address, hex);
 
 	return publish_for_node(session, json, n);
 }
@@ -63,8 +69,8 @@ static bool publish_disconnected(const struct session *session)
 {
 	char json[192];
 	int n = snprintf(json, sizeof(json),
-			 "{\"event\":\"disconnected\",\"session\":%" PRId64 ",\"at_ms\":%" PRId64 ",\"reason\":%d}",
-			 session->number, session->ended_at_us / 1000, session->ended_reason);
+			 "{\"event\":\"disconnected\",\"session\":%" PRId64 ",\"at_ms\":%" PRId64 ",\"reason\":\"%s\"}",
+			 session->number, session->ended_at_us / 1000, session_end_name(session->end));
 
 	return publish_for_node(session, json, n);
 }
@@ -84,8 +90,8 @@ static void ended_append(struct presence *presence, struct session *session)
 	presence->ended_last = session;
 }
 
-void presence_on_disconnect(struct presence *presence, struct sessions *sessions, struct session *session, int reason,
-			    int64_t now_us)
+void presence_on_disconnect(struct presence *presence, struct sessions *sessions, struct session *session,
+			    enum session_end end, int64_t now_us)
 {
 	bool announced = true;
 
@@ -97,7 +103,7 @@ void presence_on_disconnect(struct presence *presence, struct sessions *sessions
 	if (presence->snapshot_next == session)
 		presence->snapshot_next = session->next;
 	sessions_unlink(sessions, session);
-	session->ended_reason = reason;
+	session->end = end;
 	session->ended_at_us = now_us;
 
 	/* Behind an earlier one that could not be said, so that they leave in order. */

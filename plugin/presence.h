@@ -1,12 +1,15 @@
 /* presence.h - tells the daemon which nodes are connected, in a way that survives lost order.
  *
- *   cistern/presence/<id>  {"event":"connected","session":N,"at_ms":M,"address":"192.0.2.7"}
- *   cistern/presence/<id>  {"event":"disconnected","session":N,"at_ms":M,"reason":R}
+ *   cistern/presence/<id>  {"event":"connected","session":N,"at_ms":M,"address":"192.0.2.7",
+ *                          "certificate":"<SHA-256 of its DER form, 64 hex digits>"}
+ *   cistern/presence/<id>  {"event":"disconnected","session":N,"at_ms":M,"reason":"<word>"}
  *   cistern/broker         {"event":"snapshot","boot_session":S}
  *
  * All QoS 1, not retained. Session numbers only grow, within a broker's life and, as they are wall-clock microseconds,
  * from one life to the next. A reader keeps the highest number it has seen for a node and ignores events with a lower
- * one: then the order in which a take-over's two events arrive does not matter. Mosquitto 2.0.11 gives reason -1 always.
+ * one: then the order in which a take-over's two events arrive does not matter. The words are those of enum session_end:
+ * taken_over, keep_alive (a newer broker tells; 2.0.11 does not), revoked, suspended, certificate_revoked, refused, message_rate, byte_rate,
+ * and closed for all others.
  *
  * Snapshot: whenever the consumer subscribes to the presence topics, on the following ticks, first the snapshot message,
  * meaning "every session numbered below S is over", then "connected" for each live session, SNAPSHOT_CHUNK a tick.
@@ -50,8 +53,8 @@ int64_t presence_take_number(struct presence *presence, int64_t now_us);
 void presence_on_connect(struct presence *presence, struct session *session);
 
 /* Takes the session out of the table and frees it, now or once its end is published. */
-void presence_on_disconnect(struct presence *presence, struct sessions *sessions, struct session *session, int reason,
-			    int64_t now_us);
+void presence_on_disconnect(struct presence *presence, struct sessions *sessions, struct session *session,
+			    enum session_end end, int64_t now_us);
 
 void presence_ask_snapshot(struct presence *presence);
 

@@ -1,5 +1,7 @@
 #include "sessions.h"
 
+#include "hash.h"
+
 #include <sys/random.h>
 
 #include <stdio.h>
@@ -14,28 +16,14 @@ enum key {
 	KEY_CLIENT,
 };
 
-static uint64_t mix(uint64_t h)
-{
-	h ^= h >> 32;
-	h *= UINT64_C(0xd6e8feb86659fd93);
-	h ^= h >> 32;
-	h *= UINT64_C(0xd6e8feb86659fd93);
-	return h ^ (h >> 32);
-}
-
-/* FNV-1a from a secret start. Ids are issued by us, so this has only to make a crafted set of them useless. */
 static uint64_t hash_of_id(const struct sessions *sessions, const char *id, size_t id_len)
 {
-	uint64_t h = sessions->seed;
-
-	for (size_t i = 0; i < id_len; i++)
-		h = (h ^ (unsigned char)id[i]) * UINT64_C(0x100000001b3);
-	return mix(h);
+	return hash_bytes(sessions->seed, id, id_len);
 }
 
 static uint64_t hash_of_client(const struct sessions *sessions, const struct mosquitto *client)
 {
-	return mix((uint64_t)(uintptr_t)client ^ sessions->seed);
+	return hash_mix((uint64_t)(uintptr_t)client ^ sessions->seed);
 }
 
 static uint64_t hash_of(const struct session *session, enum key key)
@@ -236,6 +224,19 @@ void sessions_unlink(struct sessions *sessions, struct session *session)
 	index_remove(&sessions->by_client, session, KEY_CLIENT);
 	list_remove(sessions, session);
 	session->older = NULL;
+}
+
+const char *session_end_name(enum session_end end)
+{
+	static const char *const names[SESSION_END_COUNT] = {
+		[SESSION_END_CLOSED] = "closed",         [SESSION_END_TAKEN_OVER] = "taken_over",
+		[SESSION_END_KEEP_ALIVE] = "keep_alive", [SESSION_END_REVOKED] = "revoked",
+		[SESSION_END_SUSPENDED] = "suspended",   [SESSION_END_CERTIFICATE_REVOKED] = "certificate_revoked",
+		[SESSION_END_REFUSED] = "refused",       [SESSION_END_MESSAGE_RATE] = "message_rate",
+		[SESSION_END_BYTE_RATE] = "byte_rate",
+	};
+
+	return names[end];
 }
 
 size_t sessions_count(const struct sessions *sessions)

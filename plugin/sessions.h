@@ -10,7 +10,9 @@
 #define CISTERN_PLUGIN_SESSIONS_H
 
 #include "base/macros.h"
+#include "digest.h"
 #include "model/node_id.h"
+#include "rates.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,14 +20,36 @@
 
 struct mosquitto;
 
+/* Why a session ended; SESSION_END_CLOSED is all that 2.0.11 tells of those that ended by themselves. */
+enum session_end {
+	SESSION_END_CLOSED,
+	SESSION_END_TAKEN_OVER,
+	SESSION_END_KEEP_ALIVE,
+	/* by the plugin */
+	SESSION_END_REVOKED,
+	SESSION_END_SUSPENDED,
+	SESSION_END_CERTIFICATE_REVOKED,
+	SESSION_END_REFUSED, /* at a reload, for another reason than those */
+	SESSION_END_MESSAGE_RATE,
+	SESSION_END_BYTE_RATE,
+	SESSION_END_COUNT,
+};
+
 struct session {
 	int64_t number; /* strictly increasing over all sessions of this broker */
 	int64_t at_us;  /* of connect, wall clock */
 	const struct mosquitto *client;
 	char id[NODE_ID_MAX + 1];
 	char address[48]; /* IPv6 in text is at most 45 */
-	int ended_reason; /* set when it has ended but that could not be published yet */
+	struct certificate_digest certificate;
+	struct session_rates rates;
+	enum session_end
+		end; /* set when the plugin ends it, or when it has ended but that could not be published yet */
 	int64_t ended_at_us;
+
+	enum session_end cut_for; /* see cuts.h; CLOSED: it is not to be cut */
+	bool cut_listed;
+	struct session *cut_previous, *cut_next;
 
 	struct session *older;           /* same id, taken over by this one */
 	struct session *previous, *next; /* all sessions, in the order of their numbers */
@@ -59,6 +83,9 @@ struct session *sessions_newest(const struct sessions *sessions, const char *id,
 
 /* Takes the session out; the caller frees it. */
 void sessions_unlink(struct sessions *sessions, struct session *session);
+
+/* A word that never changes. */
+const char *session_end_name(enum session_end end);
 
 size_t sessions_count(const struct sessions *sessions);
 

@@ -1,6 +1,7 @@
 #include "model/access.h"
 
 #include "model/node_id.h"
+#include "model/revocation.h"
 
 #include <string.h>
 
@@ -238,6 +239,12 @@ enum access_result access_node_read(const char *node_id, size_t node_id_len, con
 	return ACCESS_ALLOWED;
 }
 
+static bool is_revocation(const char *text, size_t text_len)
+{
+	return topic_part_is((struct topic_part){ text, text_len }, REVOCATION_CONTROL_TOPIC,
+			     sizeof(REVOCATION_CONTROL_TOPIC) - 1);
+}
+
 enum access_result access_service_publish(const struct access_service *service, const char *text, size_t text_len,
 					  bool retain)
 {
@@ -245,6 +252,8 @@ enum access_result access_service_publish(const struct access_service *service, 
 	struct topic_part group_id;
 	enum access_result result = parse(text, text_len, &topic);
 
+	if (service->consumer && is_revocation(text, text_len))
+		return retain ? ACCESS_RETAINED : ACCESS_ALLOWED;
 	if (result != ACCESS_ALLOWED)
 		return result;
 	if (retain)

@@ -60,7 +60,7 @@ struct access_service {
 	const char *client_id_start; /* its client ids begin so; the '.' keeps them apart from node ids */
 	const char *filters[4];      /* what it may subscribe to, or to parts of; NULL ends */
 	bool commands_nodes;         /* may publish the cloud-to-node topics */
-	bool consumer;               /* keeps the nodes' messages */
+	bool consumer;               /* keeps the nodes' messages, and alone tells the plugin of revocations */
 };
 
 MUST_CHECK bool access_allows(enum access_result result);

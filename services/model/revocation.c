@@ -6,14 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VERSION_DIGITS_MAX 18 /* fits an int64_t */
-
-static const struct {
-	const char *name;
-	enum revocation_kind kind;
-} kinds[] = {
-	{ "delta", REVOCATION_DELTA }, { "begin", REVOCATION_BEGIN }, { "part", REVOCATION_PART },
-	{ "end", REVOCATION_END },     { "file", REVOCATION_FILE },
+static const char *const kind_names[] = {
+	[REVOCATION_DELTA] = "delta", [REVOCATION_BEGIN] = "begin", [REVOCATION_PART] = "part",
+	[REVOCATION_END] = "end",     [REVOCATION_FILE] = "file",
 };
 
 bool revocation_next_line(struct topic_part *rest, struct topic_part *ret_line)
@@ -23,153 +18,188 @@ bool revocation_next_line(struct topic_part *rest, struct topic_part *ret_line)
 
 	const char *end = memchr(rest->at, '\n', rest->len);
 	size_t len = end ? (size_t)(end - rest->at) : rest->len;
+	size_t taken = end ? len + 1 : len;
 
 	*ret_line = (struct topic_part){ rest->at, len };
-	rest->at += len + (end != NULL);
-	rest->len -= len + (end != NULL);
+	rest->at += taken;
+	rest->len -= taken;
 	return true;
 }
 
-/* Exactly n words with one blank between two. */
-static bool split(struct topic_part line, struct topic_part *ret_words, size_t n)
+/* The text before the next blank, or all of it; the blank goes too. An empty word, as two blanks make it, is none. */
+static bool take_word(struct topic_part *rest, struct topic_part *ret_word)
 {
-	for (size_t i = 0; i < n; i++) {
-		const char *blank = memchr(line.at, ' ', line.len);
-		bool last = i + 1 == n;
+	const char *blank = rest->len > 0 ? memchr(rest->at, ' ', rest->len) : NULL;
+	size_t len = blank ? (size_t)(blank - rest->at) : rest->len;
 
-		if (last != (blank == NULL))
-			return false;
-		ret_words[i] = (struct topic_part){ line.at, last ? line.len : (size_t)(blank - line.at) };
-		if (ret_words[i].len == 0)
-			return false;
-		line.at += ret_words[i].len + !last;
-		line.len -= ret_words[i].len + !last;
-	}
-	return true;
-}
-
-static bool is(struct topic_part part, const char *text)
-{
-	return topic_part_is(part, text, strlen(text));
-}
-
-static bool only_of(struct topic_part part, const char *alphabet)
-{
-	for (size_t i = 0; i < part.len; i++) {
-		if (part.at[i] == '\0' || !strchr(alphabet, part.at[i]))
-			return false;
-	}
-	return true;
-}
-
-static bool read_version(struct topic_part part, int64_t *ret_version)
-{
-	int64_t version = 0;
-
-	if (part.len > VERSION_DIGITS_MAX || !only_of(part, "0123456789"))
+	/* A blank at the very end announces a word that does not come. */
+	if (len == 0 || (blank && len + 1 == rest->len))
 		return false;
-	for (size_t i = 0; i < part.len; i++)
-		version = version * 10 + (part.at[i] - '0');
-	*ret_version = version;
+	*ret_word = (struct topic_part){ rest->at, len };
+	rest->at += blank ? len + 1 : len;
+	rest->len -= blank ? len + 1 : len;
 	return true;
 }
 
-static bool read_kind(struct topic_part part, enum revocation_kind *ret_kind)
+static bool is_lower_hex(struct topic_part word)
 {
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		if (is(part, kinds[i].name)) {
-			*ret_kind = kinds[i].kind;
+	for (size_t i = 0; i < word.len; i++) {
+		char c = word.at[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+			return false;
+	}
+	return true;
+}
+
+static bool is_reason(struct topic_part word)
+{
+	for (size_t i = 0; i < word.len; i++) {
+		char c = word.at[i];
+
+		if (c != '_' && (c < 'a' || c > 'z'))
+			return false;
+	}
+	return word.len <= REVOCATION_WORD_MAX;
+}
+
+/* Digits, without a needless zero at the front: each number has one spelling. */
+static bool read_number(struct topic_part word, int64_t *ret_number)
+{
+	int64_t number = 0;
+
+	if (word.len > 1 && word.at[0] == '0')
+		return false;
+	for (size_t i = 0; i < word.len; i++) {
+		int digit = word.at[i] - '0';
+
+		if (digit < 0 || digit > 9 || number > (INT64_MAX - digit) / 10)
+			return false;
+		number = number * 10 + digit;
+	}
+	*ret_number = number;
+	return true;
+}
+
+static bool read_kind(struct topic_part word, enum revocation_kind *ret_kind)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kind_names); i++) {
+		if (topic_part_is(word, kind_names[i], strlen(kind_names[i]))) {
+			*ret_kind = (enum revocation_kind)i;
 			return true;
 		}
 	}
 	return false;
 }
 
+static bool take_number(struct topic_part *rest, int64_t *ret_number)
+{
+	struct topic_part word;
+
+	return take_word(rest, &word) && read_number(word, ret_number);
+}
+
 bool revocation_parse_head(struct topic_part line, struct revocation_head *ret_head)
 {
-	struct topic_part words[6];
 	struct revocation_head head;
+	struct topic_part rest = line;
+	struct topic_part name, format, kind;
 
-	if (!split(line, words, ARRAY_LEN(words)) || !is(words[0], "revocation") || !is(words[1], "1"))
+	if (!take_word(&rest, &name) || !topic_part_is(name, "revocation", 10))
 		return false;
-	if (!read_kind(words[2], &head.kind) || words[3].len > REVOCATION_EPOCH_MAX ||
-	    !only_of(words[3], "0123456789abcdef"))
+	if (!take_word(&rest, &format) || !topic_part_is(format, "1", 1))
 		return false;
-	if (!read_version(words[4], &head.from) || !read_version(words[5], &head.to) || head.from > head.to)
+	if (!take_word(&rest, &kind) || !read_kind(kind, &head.kind))
 		return false;
-	head.epoch = words[3];
+	if (!take_word(&rest, &head.epoch) || head.epoch.len > REVOCATION_EPOCH_MAX || !is_lower_hex(head.epoch))
+		return false;
+	if (!take_number(&rest, &head.from) || !take_number(&rest, &head.to) || rest.len > 0)
+		return false;
+	if (head.from > head.to)
+		return false;
 	*ret_head = head;
 	return true;
 }
 
-static bool is_node_id(struct topic_part part)
+static bool take_node_id(struct topic_part *rest, struct topic_part *ret_id)
 {
-	return node_id_valid(part.at, part.len);
+	return take_word(rest, ret_id) && node_id_valid(ret_id->at, ret_id->len);
 }
 
-static bool is_word(struct topic_part part)
+static bool parse_node_add(struct topic_part rest, struct revocation_line *line)
 {
-	return part.len <= REVOCATION_WORD_MAX && only_of(part, "abcdefghijklmnopqrstuvwxyz_");
+	line->kind = REVOCATION_NODE_ADD;
+	return take_node_id(&rest, &line->node_id) && take_word(&rest, &line->word) && is_reason(line->word) &&
+	       rest.len == 0;
 }
 
-static bool is_fingerprint(struct topic_part part)
+static bool parse_node_remove(struct topic_part rest, struct revocation_line *line)
 {
-	return part.len == FINGERPRINT_HEX && only_of(part, "0123456789abcdef");
+	line->kind = REVOCATION_NODE_REMOVE;
+	return take_node_id(&rest, &line->node_id) && rest.len == 0;
 }
+
+static bool parse_certificate_add(struct topic_part rest, struct revocation_line *line)
+{
+	struct topic_part fingerprint;
+
+	line->kind = REVOCATION_CERTIFICATE_ADD;
+	if (!take_word(&rest, &fingerprint) || fingerprint.len != FINGERPRINT_HEX || !is_lower_hex(fingerprint))
+		return false;
+	line->fingerprint = fingerprint.at;
+	return take_node_id(&rest, &line->node_id) && rest.len == 0;
+}
+
+static const struct {
+	const char *head;
+	bool (*parse)(struct topic_part rest, struct revocation_line *line);
+} line_forms[] = {
+	{ "+n", parse_node_add },
+	{ "-n", parse_node_remove },
+	{ "+c", parse_certificate_add },
+};
 
 bool revocation_parse_line(struct topic_part line, struct revocation_line *ret_line)
 {
-	struct topic_part words[3];
+	struct revocation_line parsed = { .word = { "", 0 } };
+	struct topic_part rest = line;
+	struct topic_part head;
 
-	if (split(line, words, 3) && is(words[0], "+n") && is_node_id(words[1]) && is_word(words[2])) {
-		*ret_line =
-			(struct revocation_line){ .kind = REVOCATION_NODE_ADD, .node_id = words[1], .word = words[2] };
-		return true;
-	}
-	if (split(line, words, 2) && is(words[0], "-n") && is_node_id(words[1])) {
-		*ret_line = (struct revocation_line){ .kind = REVOCATION_NODE_REMOVE, .node_id = words[1] };
-		return true;
-	}
-	if (split(line, words, 3) && is(words[0], "+c") && is_fingerprint(words[1]) && is_node_id(words[2])) {
-		*ret_line = (struct revocation_line){ .kind = REVOCATION_CERTIFICATE_ADD,
-						      .node_id = words[2],
-						      .fingerprint = words[1].at };
+	if (!take_word(&rest, &head))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(line_forms); i++) {
+		if (!topic_part_is(head, line_forms[i].head, strlen(line_forms[i].head)))
+			continue;
+		if (!line_forms[i].parse(rest, &parsed))
+			return false;
+		*ret_line = parsed;
 		return true;
 	}
 	return false;
 }
 
-static const char *name_of(enum revocation_kind kind)
-{
-	size_t i = 0;
-
-	while (kinds[i].kind != kind)
-		i++;
-	return kinds[i].name;
-}
-
+/* All that goes in is bounded, and the longest line is "+c", a fingerprint and the longest id: 133 bytes. */
 size_t revocation_write_head(const struct revocation_head *head, char out[REVOCATION_LINE_MAX])
 {
 	return (size_t)snprintf(out, REVOCATION_LINE_MAX, "revocation 1 %s %.*s %" PRId64 " %" PRId64 "\n",
-				name_of(head->kind), (int)head->epoch.len, head->epoch.at, head->from, head->to);
+				kind_names[head->kind], (int)head->epoch.len, head->epoch.at, head->from, head->to);
 }
 
 size_t revocation_write_line(const struct revocation_line *line, char out[REVOCATION_LINE_MAX])
 {
 	int id_len = (int)line->node_id.len;
+	const char *id = line->node_id.at;
 	int n = 0;
 
 	switch (line->kind) {
 	case REVOCATION_NODE_ADD:
-		n = snprintf(out, REVOCATION_LINE_MAX, "+n %.*s %.*s\n", id_len, line->node_id.at, (int)line->word.len,
+		n = snprintf(out, REVOCATION_LINE_MAX, "+n %.*s %.*s\n", id_len, id, (int)line->word.len,
 			     line->word.at);
 		break;
-	case REVOCATION_NODE_REMOVE:
-		n = snprintf(out, REVOCATION_LINE_MAX, "-n %.*s\n", id_len, line->node_id.at);
-		break;
+	case REVOCATION_NODE_REMOVE: n = snprintf(out, REVOCATION_LINE_MAX, "-n %.*s\n", id_len, id); break;
 	case REVOCATION_CERTIFICATE_ADD:
 		n = snprintf(out, REVOCATION_LINE_MAX, "+c %.*s %.*s\n", FINGERPRINT_HEX, line->fingerprint, id_len,
-			     line->node_id.at);
+			     id);
 		break;
 	}
 	return (size_t)n;

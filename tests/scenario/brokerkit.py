@@ -5,6 +5,7 @@ Everything waits for events with a deadline; nothing sleeps.
 """
 
 import datetime
+import hashlib
 import json
 import os
 import pathlib
@@ -123,6 +124,8 @@ class Pki:
         self.server_ca = Ca(folder, "server-ca")
         self.other_ca = Ca(folder, "other-ca")
         self.server = self.server_ca.issue_server()
+        self.node_ca_dir = self.folder / "node-cas"
+        self.trust_node_ca(self.node_ca)
         self._nodes = {}
 
     def node(self, node_id):
@@ -133,6 +136,35 @@ class Pki:
 
     def service(self, name="cisternd"):
         return self.service_ca.issue(name)
+
+    def trust_node_ca(self, ca):
+        """Puts the CA into the folder of node CAs, as an operator does."""
+        self.node_ca_dir.mkdir(exist_ok=True)
+        (self.node_ca_dir / f"{ca.name}.crt").write_bytes(ca.path.read_bytes())
+        self.rehash()
+
+    def distrust_node_ca(self, ca):
+        (self.node_ca_dir / f"{ca.name}.crt").unlink()
+        self.rehash()
+
+    def rehash(self):
+        subprocess.run(["openssl", "rehash", str(self.node_ca_dir)], check=True, capture_output=True)
+
+
+def set_file(lines=(), epoch="0", version=0, local=()):
+    """The plugin's file of revocations, as plugin/setfile.h draws it."""
+    all_lines = [f"revocation 1 file {epoch} {version} {version}", *lines, *(f"local {node_id}" for node_id in local)]
+    body = "".join(line + "\n" for line in all_lines).encode()
+    return body + f"end {len(all_lines)} {hashlib.sha256(body).hexdigest()}\n".encode()
+
+
+NO_LIMITS = {
+    "connects_per_minute": "0",
+    "messages_per_second": "0",
+    "messages_burst": "0",
+    "bytes_per_second": "0",
+    "bytes_burst": "0",
+}
 
 
 # --- broker -----------------------------------------------------------------------------------------------------------
@@ -149,13 +181,13 @@ def free_ports(n):
 
 
 class Broker:
-    """Mosquitto with the shipped settings. `options` replaces plugin options ("require_consumer": "false"; None takes the
-    line out), `settings` are lines put before everything else."""
+    """Mosquitto with the shipped settings, but no consumer needed, nobody revoked, and no limits on nodes. `options` replaces
+    plugin options ("require_consumer": "false"; None takes the line out), `settings` are lines put before everything else."""
 
     def __init__(self, folder, pki, options=None, settings=(), tokens=None, wrapper=()):
         self.folder = pathlib.Path(folder)
         self.pki = pki
-        self.options = {"require_consumer": "false", **(options or {})}
+        self.options = {"require_consumer": "false", **NO_LIMITS, **(options or {})}
         self.settings = list(settings)
         self.tokens = tokens or {}
         self.wrapper = list(wrapper)
@@ -164,6 +196,9 @@ class Broker:
         self.log_path = self.folder / "broker.log"
         self.store = self.folder / "store"
         self.store.mkdir(exist_ok=True)
+        self.set_path = self.folder / "revocations"
+        self.local_path = self.folder / "revocations.local"
+        self.set_path.write_bytes(set_file())
 
     def write_settings(self):
         tokens = {
@@ -173,7 +208,9 @@ class Broker:
             "SERVICE_BIND": "127.0.0.1",
             "PERSISTENCE_DIR": self.store,
             "PLUGIN": PLUGIN,
-            "NODE_CA": self.pki.node_ca.path,
+            "NODE_CA_DIR": self.pki.node_ca_dir,
+            "REVOCATION_FILE": self.set_path,
+            "REVOCATION_LOCAL_FILE": self.local_path,
             "SERVICE_CA": self.pki.service_ca.path,
             "SERVER_CERT": self.pki.server[0],
             "SERVER_KEY": self.pki.server[1],

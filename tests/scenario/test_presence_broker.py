@@ -1,5 +1,6 @@
 """Presence, take-over and wills, start and stop: what the broker and its plugin say of a node's coming and going."""
 
+import pathlib
 import re
 import select
 import shutil
@@ -7,6 +8,7 @@ import signal
 import socket
 import ssl
 import struct
+import subprocess
 import time
 
 import pytest
@@ -62,16 +64,17 @@ def test_a_connect_and_a_disconnect_are_told(broker, observer):
     node = broker.node("plain")
     connected = observer.take(event_of("plain", "connected"))
     assert connected.qos == 1 and not connected.retain
-    assert set(connected.json) == {"event", "session", "at_ms", "address"}
+    assert set(connected.json) == {"event", "session", "at_ms", "address", "certificate"}
     assert b" " not in connected.payload
     assert connected.json["address"] == "127.0.0.1"
+    assert re.fullmatch("[0-9a-f]{64}", connected.json["certificate"])
     assert abs(connected.json["at_ms"] - time.time() * 1000) < 5000
     node.disconnect()
     gone = observer.take(event_of("plain", "disconnected"))
     assert gone.qos == 1 and not gone.retain
     assert set(gone.json) == {"event", "session", "at_ms", "reason"}
     assert gone.json["session"] == connected.json["session"]
-    assert isinstance(gone.json["reason"], int)
+    assert gone.json["reason"] == "closed"
 
 
 def test_session_numbers_only_grow(broker, observer):
@@ -357,30 +360,35 @@ def test_a_reload_changes_nothing(tmp_path, pki):
 # --- start and stop ---------------------------------------------------------------------------------------------------
 
 
-def bad_file(tmp_path, text):
-    path = tmp_path / "bad.pem"
-    path.write_bytes(text)
-    return str(path)
+def ca_dir(tmp_path, *texts):
+    folder = tmp_path / "cas"
+    folder.mkdir()
+    for i, text in enumerate(texts):
+        (folder / f"{i}.pem").write_bytes(text)
+    return str(folder)
 
 
 BAD_OPTIONS = {
-    "no node_ca_file": lambda pki, tmp: {"node_ca_file": None},
+    "no node_ca_dir": lambda pki, tmp: {"node_ca_dir": None},
+    "no revocation_file": lambda pki, tmp: {"revocation_file": None},
+    "a limit that is no number": lambda pki, tmp: {"messages_per_second": "many"},
     "no service_ca_file": lambda pki, tmp: {"service_ca_file": None},
     "an unknown option": lambda pki, tmp: {"node_ca_fil": "x"},
     "an ill-formed acl_mode": lambda pki, tmp: {"acl_mode": "lax"},
     "an ill-formed require_consumer": lambda pki, tmp: {"require_consumer": "yes"},
-    "a file that is not there": lambda pki, tmp: {"node_ca_file": str(tmp / "none.pem")},
+    "a folder that is not there": lambda pki, tmp: {"node_ca_dir": str(tmp / "none")},
     "a service file that is not there": lambda pki, tmp: {"service_ca_file": str(tmp / "none.pem")},
-    "a folder": lambda pki, tmp: {"node_ca_file": str(tmp)},
-    "an empty file": lambda pki, tmp: {"node_ca_file": bad_file(tmp, b"")},
-    "no certificate": lambda pki, tmp: {"node_ca_file": str(pki.server[1])},
-    "a damaged certificate": lambda pki, tmp: {
-        "node_ca_file": bad_file(tmp, pki.node_ca.path.read_bytes().replace(b"M", b"N", 3))
+    "a file for a folder": lambda pki, tmp: {"node_ca_dir": str(pki.node_ca.path)},
+    "an empty folder": lambda pki, tmp: {"node_ca_dir": ca_dir(tmp)},
+    "an empty file": lambda pki, tmp: {"node_ca_dir": ca_dir(tmp, b"")},
+    "no certificate": lambda pki, tmp: {"node_ca_dir": ca_dir(tmp, pki.server[1].read_bytes())},
+    "a good CA and a damaged one": lambda pki, tmp: {
+        "node_ca_dir": ca_dir(tmp, pki.node_ca.path.read_bytes(), pki.node_ca.path.read_bytes().replace(b"M", b"N", 3))
     },
     "a second certificate cut short": lambda pki, tmp: {
-        "node_ca_file": bad_file(tmp, pki.node_ca.path.read_bytes() + pki.other_ca.path.read_bytes()[:200])
+        "node_ca_dir": ca_dir(tmp, pki.node_ca.path.read_bytes() + pki.other_ca.path.read_bytes()[:200])
     },
-    "a leaf for a CA": lambda pki, tmp: {"node_ca_file": str(pki.node("leaf")[0])},
+    "a leaf for a CA": lambda pki, tmp: {"node_ca_dir": ca_dir(tmp, pki.node("leaf")[0].read_bytes())},
     "one CA for both": lambda pki, tmp: {"service_ca_file": str(pki.node_ca.path)},
 }
 
@@ -392,7 +400,7 @@ def test_the_broker_does_not_start_with(tmp_path, pki, what):
         assert broker.process.wait(DEADLINE) != 0
     finally:
         broker.stop()
-    assert re.search(r"cistern: .*(option|_file)", broker.log()), broker.log()
+    assert re.search(r"cistern: .*(option|_file|_dir)", broker.log()), broker.log()
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", broker.port), timeout=1)
 
@@ -406,9 +414,9 @@ def test_the_broker_does_not_start_without_the_plugin(tmp_path, pki):
 
 
 def test_both_node_cas_are_good_while_one_replaces_the_other(tmp_path, pki):
-    both = tmp_path / "both.pem"
-    both.write_bytes(pki.node_ca.path.read_bytes() + pki.other_ca.path.read_bytes())
-    with Broker(tmp_path, pki, tokens={"NODE_CA": both}) as broker:
+    cas = pathlib.Path(ca_dir(tmp_path, pki.node_ca.path.read_bytes(), pki.other_ca.path.read_bytes()))
+    subprocess.run(["openssl", "rehash", str(cas)], check=True)
+    with Broker(tmp_path, pki, tokens={"NODE_CA_DIR": cas}) as broker:
         for ca in (pki.node_ca, pki.other_ca):
             client = Client(broker, *ca.issue("moved"))
             assert client.connect("moved") == 0

@@ -315,6 +315,24 @@ static void the_daemon_commands_nodes_and_reads_all(void **state)
 	assert_int_equal(access_service_read(daemon, "$SYS/broker/uptime", 18), ACCESS_FILTER_OUTSIDE);
 }
 
+static void only_the_consumer_tells_of_revocations(void **state)
+{
+	const struct access_service *daemon = access_service_find("cisternd", 8);
+	const struct access_service *health = access_service_find("health", 6);
+	const char *topic = "$CONTROL/cistern/v1/revocation";
+	size_t len = strlen(topic);
+
+	(void)state;
+	assert_int_equal(access_service_publish(daemon, topic, len, false), ACCESS_ALLOWED);
+	assert_int_equal(access_service_publish(daemon, topic, len, true), ACCESS_RETAINED);
+	assert_int_equal(access_service_publish(daemon, topic, len - 1, false), ACCESS_TOPIC_MALFORMED);
+	assert_int_equal(access_service_publish(health, topic, len, false), ACCESS_TOPIC_MALFORMED);
+	assert_false(access_allows(access_service_subscribe(daemon, topic, len)));
+	for (enum access_mode mode = ACCESS_OPEN; mode <= ACCESS_STRICT; mode++)
+		assert_int_equal(access_node_publish("A", 1, topic, len, false, mode), ACCESS_TOPIC_MALFORMED);
+	assert_int_equal(access_node_subscribe("A", 1, topic, len), ACCESS_FILTER_OUTSIDE);
+}
+
 static void the_health_probe_reads_uptime_only(void **state)
 {
 	const struct access_service *health = access_service_find("health", 6);
@@ -396,6 +414,7 @@ int main(void)
 		cmocka_unit_test(a_node_subscribes_inside_its_own_tree),
 		cmocka_unit_test(a_node_reads_its_own_tree),
 		cmocka_unit_test(the_daemon_commands_nodes_and_reads_all),
+		cmocka_unit_test(only_the_consumer_tells_of_revocations),
 		cmocka_unit_test(the_health_probe_reads_uptime_only),
 		cmocka_unit_test(there_are_no_other_services),
 		cmocka_unit_test(the_daemon_finds_row_and_group_id),

@@ -27,7 +27,7 @@ struct mosquitto {
 
 struct stub_message {
 	char topic[128];
-	char payload[4096];
+	char payload[8192];
 	int qos;
 	bool retain;
 };
@@ -44,6 +44,9 @@ static struct {
 	int registered[16];
 	int n_registered;
 	bool register_fails;
+	char kicked[64][80]; /* the client ids, in order */
+	int n_kicked;
+	void (*on_kick)(const char *client_id); /* as the broker calls back */
 } stub;
 
 /* Forgets everything. */
@@ -136,11 +139,20 @@ int mosquitto_set_username(struct mosquitto *client, const char *username)
 	return MOSQ_ERR_SUCCESS;
 }
 
+int mosquitto_kick_client_by_clientid(const char *clientid, bool with_will)
+{
+	assert(clientid && !with_will && stub.n_kicked < 64);
+	(void)snprintf(stub.kicked[stub.n_kicked++], sizeof(stub.kicked[0]), "%s", clientid);
+	if (stub.on_kick)
+		stub.on_kick(clientid);
+	return MOSQ_ERR_SUCCESS;
+}
+
 int mosquitto_callback_register(mosquitto_plugin_id_t *identifier, int event, MOSQ_FUNC_generic_callback cb_func,
 				const void *event_data, void *userdata)
 {
 	(void)identifier;
-	assert(cb_func && !event_data && userdata);
+	assert(cb_func && !event_data == (event != MOSQ_EVT_CONTROL) && userdata);
 	if (stub.register_fails)
 		return MOSQ_ERR_NOMEM;
 	stub.registered[stub.n_registered++] = event;
@@ -151,7 +163,7 @@ int mosquitto_callback_unregister(mosquitto_plugin_id_t *identifier, int event, 
 				  const void *event_data)
 {
 	(void)identifier;
-	assert(cb_func && !event_data);
+	assert(cb_func && !event_data == (event != MOSQ_EVT_CONTROL));
 	for (int i = 0; i < stub.n_registered; i++) {
 		if (stub.registered[i] == event) {
 			stub.registered[i] = 0;

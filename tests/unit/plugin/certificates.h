@@ -11,13 +11,15 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 struct test_ca {
 	EVP_PKEY *key;
 	X509 *certificate;
-	char path[64]; /* its PEM file */
+	char dir[64]; /* a folder with nothing but its PEM file */
+	char path[80];
 };
 
 /* What a leaf is to be like; the zero value is a good one without a name. */
@@ -83,12 +85,15 @@ static X509 *test_certificate(const X509_NAME *issuer, EVP_PKEY *issuer_key, EVP
 static struct test_ca test_ca_make(const char *name)
 {
 	struct test_leaf self = { .common_names = { name }, .basic = "critical,CA:TRUE", .usages = "" };
-	struct test_ca ca = { .key = EVP_EC_gen("P-256"), .path = "/tmp/cistern-test-ca-XXXXXX" };
+	struct test_ca ca = { .key = EVP_EC_gen("P-256"), .dir = "/tmp/cistern-test-ca-XXXXXX" };
 
 	assert(ca.key);
 	ca.certificate = test_certificate(NULL, ca.key, ca.key, &self);
 
-	FILE *file = fdopen(mkstemp(ca.path), "w");
+	assert(mkdtemp(ca.dir));
+	(void)snprintf(ca.path, sizeof(ca.path), "%s/ca.crt", ca.dir);
+
+	FILE *file = fopen(ca.path, "w");
 
 	assert(file && PEM_write_X509(file, ca.certificate));
 	(void)fclose(file);
@@ -98,6 +103,7 @@ static struct test_ca test_ca_make(const char *name)
 static void test_ca_done(struct test_ca *ca)
 {
 	(void)unlink(ca->path);
+	(void)rmdir(ca->dir);
 	EVP_PKEY_free(ca->key);
 	X509_free(ca->certificate);
 }

@@ -1,5 +1,6 @@
 /* Refusals: all counted, some logged, none able to forge a line. */
 #include "../../../plugin/counters.c"
+#include "../../../plugin/sessions.c"
 
 #include "broker_stub.h"
 
@@ -13,6 +14,27 @@
 #include <cmocka.h>
 
 #define SECOND INT64_C(1000000)
+
+static uint64_t n_cut[SESSION_END_COUNT];
+static struct rate_options limits = { 30, 100, 1000, 131072, 1048576 };
+static struct revocation revocation;
+
+static struct counters_view view_of(size_t n_live)
+{
+	return (struct counters_view){ n_live, n_cut, &limits, &revocation, "none" };
+}
+
+static void counters_say(struct counters *counters, size_t n_live, int64_t now_us, int64_t ticks_us)
+{
+	struct counters_view view = view_of(n_live);
+
+	counters_tick(counters, &view, now_us, ticks_us);
+}
+
+static json_int_t number_in(const json_t *json, const char *object, const char *name)
+{
+	return json_integer_value(json_object_get(json_object_get(json, object), name));
+}
 
 static void twenty_lines_at_once_then_one_a_second(void **state)
 {
@@ -66,13 +88,18 @@ static void counters_leave_as_json_when_changed_and_at_most_every_ten_seconds(vo
 
 	(void)state;
 	counters_init(&counters, 0);
-	counters_tick(&counters, 0, 0, 100 * SECOND);
+	counters_say(&counters, 0, 0, 100 * SECOND);
 	assert_null(stub_take());
 	counters_deny(&counters, (enum denial)(DENIAL_ACCESS + (int)ACCESS_RETAINED), "publish", "c", "t", 0);
 	counters.n_connects = 3;
-	counters_tick(&counters, 2, 5 * SECOND, 10 * SECOND - 1);
+	n_cut[SESSION_END_BYTE_RATE] = 4;
+	revocation.set.version = 7;
+	revocation.set.nodes.n_used = 5;
+	revocation.set.certificates.n_used = 6;
+	revocation.local.n_used = 8;
+	counters_say(&counters, 2, 5 * SECOND, 10 * SECOND - 1);
 	assert_null(stub_take());
-	counters_tick(&counters, 2, 5 * SECOND, 10 * SECOND);
+	counters_say(&counters, 2, 5 * SECOND, 10 * SECOND);
 	message = stub_take();
 	assert_non_null(message);
 	assert_string_equal(message->topic, "cistern/counters");
@@ -88,9 +115,22 @@ static void counters_leave_as_json_when_changed_and_at_most_every_ten_seconds(vo
 	assert_int_equal(json_integer_value(json_object_get(denied, "retained")), 1);
 	assert_int_equal(json_integer_value(json_object_get(denied, "tree_foreign")), 0);
 	assert_int_equal(json_object_size(denied), DENIAL_COUNT - 3);
+	assert_int_equal(number_in(json, "limits", "connects_per_minute"), 30);
+	assert_int_equal(number_in(json, "limits", "messages_per_second"), 100);
+	assert_int_equal(number_in(json, "limits", "messages_burst"), 1000);
+	assert_int_equal(number_in(json, "limits", "bytes_per_second"), 131072);
+	assert_int_equal(number_in(json, "limits", "bytes_burst"), 1048576);
+	assert_int_equal(number_in(json, "kicks", "byte_rate"), 4);
+	assert_int_equal(number_in(json, "kicks", "revoked"), 0);
+	assert_int_equal(json_object_size(json_object_get(json, "kicks")), 6);
+	assert_int_equal(number_in(json, "revocation", "version"), 7);
+	assert_int_equal(number_in(json, "revocation", "nodes"), 5);
+	assert_int_equal(number_in(json, "revocation", "certificates"), 6);
+	assert_int_equal(number_in(json, "revocation", "local"), 8);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(json, "revocation"), "alarm")), "none");
 	json_decref(json);
 
-	counters_tick(&counters, 2, 6 * SECOND, 30 * SECOND);
+	counters_say(&counters, 2, 6 * SECOND, 30 * SECOND);
 	assert_null(stub_take());
 }
 
@@ -105,8 +145,13 @@ static void the_largest_counters_fit(void **state)
 		counters.denied[i] = UINT64_MAX;
 	counters.n_connects = counters.n_disconnects = counters.n_product_publishes = UINT64_MAX;
 	counters.n_log_lines_left_out = UINT64_MAX;
+	for (int end = 0; end < SESSION_END_COUNT; end++)
+		n_cut[end] = UINT64_MAX;
+	limits = (struct rate_options){ INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX };
+	revocation.set.version = INT64_MAX;
+	revocation.set.nodes.n_used = revocation.set.certificates.n_used = revocation.local.n_used = SIZE_MAX;
 	counters.changed = true;
-	counters_tick(&counters, SIZE_MAX, INT64_MAX, INT64_MAX);
+	counters_say(&counters, SIZE_MAX, INT64_MAX, INT64_MAX);
 	message = stub_take();
 	assert_non_null(message);
 	assert_true(message->payload[strlen(message->payload) - 2] == '}');

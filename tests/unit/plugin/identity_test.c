@@ -23,7 +23,7 @@ static int make_cas(void **state)
 	service_ca = test_ca_make("service CA");
 	other_ca = test_ca_make("other CA");
 	namesake = test_ca_make("node CA"); /* the same name, another key */
-	return authorities_init(&authorities, node_ca.path, service_ca.path) ? 0 : 1;
+	return authorities_init(&authorities, node_ca.dir, service_ca.path) ? 0 : 1;
 }
 
 static int free_cas(void **state)
@@ -195,9 +195,9 @@ static void the_two_sets_of_cas_share_no_key(void **state)
 	struct authorities none;
 
 	(void)state;
-	assert_false(authorities_init(&none, node_ca.path, node_ca.path));
+	assert_false(authorities_init(&none, node_ca.dir, node_ca.path));
 	assert_non_null(strstr(stub.log, "share a key"));
-	assert_true(authorities_init(&none, node_ca.path, namesake.path)); /* a shared name alone is no harm */
+	assert_true(authorities_init(&none, node_ca.dir, namesake.path)); /* a shared name alone is no harm */
 	authorities_done(&none);
 }
 
@@ -215,35 +215,131 @@ static void write_file(const char *path, const char *text, const struct test_ca 
 	(void)fclose(file);
 }
 
+/* A folder with one file, and what the plugin makes of it as node CAs. */
+static char folder[32], file_path[64];
+
+static void folder_make(const char *name)
+{
+	(void)snprintf(folder, sizeof(folder), "/tmp/cistern-test-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(file_path, sizeof(file_path), "%s/%s", folder, name);
+}
+
+static void folder_remove(void)
+{
+	(void)unlink(file_path);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+static bool is_good(void)
+{
+	struct authorities none;
+
+	if (!authorities_init(&none, folder, service_ca.path))
+		return false;
+	authorities_done(&none);
+	return true;
+}
+
 static void a_file_that_is_not_all_cas_is_refused(void **state)
 {
-	char path[] = "/tmp/cistern-test-file-XXXXXX";
 	struct authorities none;
 	X509 *leaf = test_issue(&node_ca, &(struct test_leaf){ .common_names = { "A" } });
 	FILE *file;
 
 	(void)state;
-	assert_true(close(mkstemp(path)) == 0);
-	assert_false(authorities_init(&none, path, service_ca.path)); /* empty */
-	write_file(path, "no certificate\n", NULL, 0);
-	assert_false(authorities_init(&none, path, service_ca.path));
-	write_file(path, "", &node_ca, 200); /* cut short */
-	assert_false(authorities_init(&none, path, service_ca.path));
-	write_file(path, "", &node_ca, 0);
-	file = fopen(path, "a");
+	folder_make("ca.pem");
+	assert_false(is_good()); /* an empty folder */
+	write_file(file_path, "", NULL, 0);
+	assert_false(is_good());
+	write_file(file_path, "no certificate\n", NULL, 0);
+	assert_false(is_good());
+	write_file(file_path, "", &node_ca, 200); /* cut short */
+	assert_false(is_good());
+	write_file(file_path, "", &node_ca, 0);
+	file = fopen(file_path, "a");
 	PEM_write_X509(file, leaf);
 	(void)fclose(file);
-	assert_false(authorities_init(&none, path, service_ca.path)); /* one of two is a leaf */
-	assert_false(authorities_init(&none, node_ca.path, path));
+	assert_false(is_good()); /* one of two is a leaf */
+	assert_false(authorities_init(&none, node_ca.dir, file_path));
+	assert_false(authorities_init(&none, node_ca.dir, "/nonexistent"));
 	assert_false(authorities_init(&none, "/nonexistent", service_ca.path));
-	assert_false(authorities_init(&none, "/tmp", service_ca.path));
+	assert_false(authorities_init(&none, node_ca.path, service_ca.path)); /* a file for a folder */
 	/* text around certificates is usual, and harmless */
-	write_file(path, "subject=node CA\n", &node_ca, 0);
-	assert_true(authorities_init(&none, path, service_ca.path));
-	authorities_done(&none);
+	write_file(file_path, "subject=node CA\n", &node_ca, 0);
+	assert_true(is_good());
 	assert_int_equal(ERR_peek_error(), 0);
 	X509_free(leaf);
-	(void)unlink(path);
+	folder_remove();
+}
+
+static void only_files_called_crt_or_pem_are_cas(void **state)
+{
+	static const struct {
+		const char *name;
+		bool counts;
+	} cases[] = {
+		{ "ca.crt", true },      { "a.pem", true },       { "ca.key", false },
+		{ "crt", false },        { ".crt", false },       { ".old.crt", false },
+		{ "0a1b2c3d.0", false }, { "ca.crt.bak", false }, { "ca.CRT", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		folder_make(cases[i].name);
+		write_file(file_path, "", &node_ca, 0);
+		assert_int_equal(is_good(), cases[i].counts);
+		folder_remove();
+	}
+}
+
+static bool is_node(struct authorities *from, const struct test_ca *ca)
+{
+	struct identity identity;
+	X509 *certificate = test_issue(ca, &(struct test_leaf){ .common_names = { "A" } });
+	enum denial denial = identity_of(from, certificate, &identity);
+
+	X509_free(certificate);
+	return denial == DENIAL_NONE;
+}
+
+static void cas_read_again_replace_the_former_and_bad_ones_do_not(void **state)
+{
+	struct authorities rolled;
+	struct identity identity;
+	X509 *remembered = test_issue(&node_ca, &(struct test_leaf){ .common_names = { "A" } });
+
+	(void)state;
+	assert_true(authorities_init(&rolled, node_ca.dir, service_ca.path));
+	assert_int_equal(identity_of(&rolled, remembered, &identity), DENIAL_NONE);
+	assert_false(is_node(&rolled, &other_ca));
+	assert_false(authorities_reload(&rolled, "/nonexistent", service_ca.path));
+	assert_false(authorities_reload(&rolled, other_ca.dir, "/nonexistent"));
+	assert_true(is_node(&rolled, &node_ca));
+	assert_true(authorities_reload(&rolled, other_ca.dir, service_ca.path));
+	assert_true(is_node(&rolled, &other_ca));
+	assert_false(is_node(&rolled, &node_ca));
+	assert_int_equal(identity_of(&rolled, remembered, &identity), DENIAL_CERTIFICATE_ISSUER);
+	X509_free(remembered);
+	authorities_done(&rolled);
+}
+
+static void the_identity_has_the_sha_256_of_the_certificate(void **state)
+{
+	struct identity identity;
+	unsigned char expected[32];
+	X509 *certificate = test_issue(&node_ca, &(struct test_leaf){ .common_names = { "A" } });
+	unsigned char *der = NULL;
+	int len = i2d_X509(certificate, &der);
+
+	(void)state;
+	assert_int_equal(EVP_Digest(der, (size_t)len, expected, NULL, EVP_sha256(), NULL), 1);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(identity_of(&authorities, certificate, &identity), DENIAL_NONE);
+		assert_memory_equal(identity.certificate.bytes, expected, sizeof(expected));
+	}
+	OPENSSL_free(der);
+	X509_free(certificate);
 }
 
 static void several_node_cas_are_good_at_once(void **state)
@@ -256,7 +352,7 @@ static void several_node_cas_are_good_at_once(void **state)
 	(void)state;
 	PEM_write_X509(file, other_ca.certificate);
 	(void)fclose(file);
-	assert_true(authorities_init(&both, node_ca.path, service_ca.path));
+	assert_true(authorities_init(&both, node_ca.dir, service_ca.path));
 	assert_int_equal(identity_of(&both, certificate, &identity), DENIAL_NONE);
 	X509_free(certificate);
 	certificate = test_issue(&node_ca, &(struct test_leaf){ .common_names = { "A" } });
@@ -279,6 +375,9 @@ int main(void)
 		cmocka_unit_test_setup(a_refusal_writes_nothing, stub_reset),
 		cmocka_unit_test_setup(the_two_sets_of_cas_share_no_key, stub_reset),
 		cmocka_unit_test_setup(a_file_that_is_not_all_cas_is_refused, stub_reset),
+		cmocka_unit_test_setup(only_files_called_crt_or_pem_are_cas, stub_reset),
+		cmocka_unit_test_setup(cas_read_again_replace_the_former_and_bad_ones_do_not, stub_reset),
+		cmocka_unit_test_setup(the_identity_has_the_sha_256_of_the_certificate, stub_reset),
 		cmocka_unit_test_setup(several_node_cas_are_good_at_once, stub_reset),
 	};
 

@@ -11,6 +11,9 @@
 
 #include <cmocka.h>
 
+/* of the bytes 0 to 31 */
+#define HEX "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
 static char clients[4096];
 
 static struct sessions sessions;
@@ -37,13 +40,15 @@ static struct session *begin(const char *id, size_t client, int64_t now_us)
 			     "192.0.2.1", presence_take_number(&presence, now_us), now_us);
 
 	assert_non_null(session);
+	for (size_t i = 0; i < sizeof(session->certificate.bytes); i++)
+		session->certificate.bytes[i] = (unsigned char)i;
 	presence_on_connect(&presence, session);
 	return session;
 }
 
 static void end(struct session *session, int64_t now_us)
 {
-	presence_on_disconnect(&presence, &sessions, session, -1, now_us);
+	presence_on_disconnect(&presence, &sessions, session, SESSION_END_CLOSED, now_us);
 }
 
 static void tick(void)
@@ -78,13 +83,13 @@ static void a_connect_is_said_by_the_next_tick_and_once(void **state)
 
 	assert_int_equal(stub.n_messages, 0);
 	tick();
-	assert_said("cistern/presence/A",
-		    "{\"event\":\"connected\",\"session\":2000000,\"at_ms\":2000,\"address\":\"192.0.2.1\"}");
+	assert_said("cistern/presence/A", "{\"event\":\"connected\",\"session\":2000000,\"at_ms\":2000,\"address\":"
+					  "\"192.0.2.1\",\"certificate\":\"" HEX "\"}");
 	tick();
 	assert_int_equal(stub.n_messages, 0);
 	end(session, 3000000);
 	assert_said("cistern/presence/A",
-		    "{\"event\":\"disconnected\",\"session\":2000000,\"at_ms\":3000,\"reason\":-1}");
+		    "{\"event\":\"disconnected\",\"session\":2000000,\"at_ms\":3000,\"reason\":\"closed\"}");
 	tick();
 	assert_int_equal(stub.n_messages, 0);
 }
@@ -116,9 +121,9 @@ static void a_take_over_says_the_old_end_and_the_new_start(void **state)
 	end(old, 3000001);
 	tick();
 	assert_said("cistern/presence/A",
-		    "{\"event\":\"disconnected\",\"session\":2000000,\"at_ms\":3000,\"reason\":-1}");
-	assert_said("cistern/presence/A",
-		    "{\"event\":\"connected\",\"session\":3000000,\"at_ms\":3000,\"address\":\"192.0.2.1\"}");
+		    "{\"event\":\"disconnected\",\"session\":2000000,\"at_ms\":3000,\"reason\":\"closed\"}");
+	assert_said("cistern/presence/A", "{\"event\":\"connected\",\"session\":3000000,\"at_ms\":3000,\"address\":"
+					  "\"192.0.2.1\",\"certificate\":\"" HEX "\"}");
 }
 
 static void what_finds_no_memory_is_said_later_and_in_order(void **state)
@@ -138,11 +143,11 @@ static void what_finds_no_memory_is_said_later_and_in_order(void **state)
 	end(begin("D", 4, 3000003), 3000004); /* nothing to say of it, then and now */
 	tick();
 	assert_said("cistern/presence/A",
-		    "{\"event\":\"disconnected\",\"session\":2000000,\"at_ms\":3000,\"reason\":-1}");
+		    "{\"event\":\"disconnected\",\"session\":2000000,\"at_ms\":3000,\"reason\":\"closed\"}");
 	assert_said("cistern/presence/B",
-		    "{\"event\":\"disconnected\",\"session\":2000001,\"at_ms\":3000,\"reason\":-1}");
-	assert_said("cistern/presence/C",
-		    "{\"event\":\"connected\",\"session\":3000002,\"at_ms\":3000,\"address\":\"192.0.2.1\"}");
+		    "{\"event\":\"disconnected\",\"session\":2000001,\"at_ms\":3000,\"reason\":\"closed\"}");
+	assert_said("cistern/presence/C", "{\"event\":\"connected\",\"session\":3000002,\"at_ms\":3000,\"address\":"
+					  "\"192.0.2.1\",\"certificate\":\"" HEX "\"}");
 	assert_null(stub_take());
 }
 
@@ -229,11 +234,38 @@ static void a_snapshot_without_memory_waits(void **state)
 	stub.publish_fails = false;
 	tick();
 	assert_said("cistern/broker", "{\"event\":\"snapshot\",\"boot_session\":1000}");
-	assert_said("cistern/presence/A",
-		    "{\"event\":\"connected\",\"session\":2000000,\"at_ms\":2000,\"address\":\"192.0.2.1\"}");
+	assert_said("cistern/presence/A", "{\"event\":\"connected\",\"session\":2000000,\"at_ms\":2000,\"address\":"
+					  "\"192.0.2.1\",\"certificate\":\"" HEX "\"}");
 	presence_ask_snapshot(&presence);
 	tick();
 	assert_int_equal(stub.n_messages, 2);
+}
+
+static void the_end_has_a_word(void **state)
+{
+	static const struct {
+		enum session_end end;
+		const char *word;
+	} cases[] = {
+		{ SESSION_END_CLOSED, "closed" },         { SESSION_END_TAKEN_OVER, "taken_over" },
+		{ SESSION_END_KEEP_ALIVE, "keep_alive" }, { SESSION_END_REVOKED, "revoked" },
+		{ SESSION_END_SUSPENDED, "suspended" },   { SESSION_END_CERTIFICATE_REVOKED, "certificate_revoked" },
+		{ SESSION_END_REFUSED, "refused" },       { SESSION_END_MESSAGE_RATE, "message_rate" },
+		{ SESSION_END_BYTE_RATE, "byte_rate" },
+	};
+
+	(void)state;
+	assert_int_equal(ARRAY_LEN(cases), SESSION_END_COUNT);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char expected[128];
+		struct session *session = begin("A", 1, 2000000);
+
+		tick();
+		stub_reset(NULL);
+		(void)snprintf(expected, sizeof(expected), "\"reason\":\"%s\"}", cases[i].word);
+		presence_on_disconnect(&presence, &sessions, session, cases[i].end, 3000000);
+		assert_non_null(strstr(stub.messages[0].payload, expected));
+	}
 }
 
 static void a_snapshot_of_nobody_is_said_too(void **state)
@@ -257,6 +289,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_snapshot_names_every_live_session_in_chunks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_second_subscriber_starts_the_snapshot_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_snapshot_without_memory_waits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_end_has_a_word, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_snapshot_of_nobody_is_said_too, set_up, tear_down),
 	};
 
