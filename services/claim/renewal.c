@@ -154,7 +154,7 @@ static enum status answer(struct renewal *renewal, const struct renewal_request 
 	if (st == STATUS_OK)
 		st = publish(renewal, request->node_id, &outcome.answer, err);
 	if (st == STATUS_OK)
-		st = store_renewal_answered(renewal->store, request->node_id, request->digest_hex, outcome.keeps, err);
+		st = store_renewal_answered(renewal->store, request, outcome.keeps, err);
 	buffer_done(&outcome.answer);
 	return st == STATUS_NOT_FOUND ? STATUS_OK : st;
 }

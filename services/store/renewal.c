@@ -59,9 +59,10 @@ enum status store_renewal_record(struct store *store, const char *node_id, const
 	return st == STATUS_OK ? store_claim_status(row_text(rows, 0, 0), err) : st;
 }
 
-enum status store_renewal_answered(struct store *store, const char *node_id, const char *digest_hex, bool keeps,
+enum status store_renewal_answered(struct store *store, const struct renewal_request *request, bool keeps,
 				   struct error *err)
 {
-	const struct arg args[] = { arg_text(node_id), arg_text(digest_hex), arg_bool(keeps) };
+	const struct arg args[] = { arg_text(request->node_id), arg_text(request->digest_hex), arg_bool(keeps),
+				    arg_time_us(request->received_at_us) };
 	return store_execute(store, QUERY_RENEWAL_ANSWERED, args, ARRAY_LEN(args), NULL, err);
 }

@@ -37,7 +37,7 @@ MUST_CHECK enum status store_renewal_record(struct store *store, const char *nod
 					    const char *answer, const struct claim_certificate *certificate,
 					    struct error *err);
 /* The answer was published. keeps: it is the recorded one, and will be the answer to the same request again. */
-MUST_CHECK enum status store_renewal_answered(struct store *store, const char *node_id, const char *digest_hex,
-					      bool keeps, struct error *err);
+MUST_CHECK enum status store_renewal_answered(struct store *store, const struct renewal_request *request, bool keeps,
+					      struct error *err);
 
 #endif

@@ -17,7 +17,7 @@ SELECT EXISTS (SELECT FROM node_key WHERE key_hash = $2::bytea AND node_id <> $1
 -- name: renewal_record
 SELECT certificate_renew($1, decode($2, 'hex'), $3, $4, $5, $6::bigint, $7::bigint, $8::bytea, $9);
 
--- A failure is not kept: the node that asks again is looked at again.
+-- A failure is not kept: the node that asks again is looked at again. One that has asked again since ($4) waits for another answer.
 -- name: renewal_answered
 UPDATE certificate_request SET answered_at = now(), answer = CASE WHEN $3::boolean THEN answer END
-WHERE node_id = $1 AND digest = decode($2, 'hex') AND answered_at IS NULL;
+WHERE node_id = $1 AND digest = decode($2, 'hex') AND received_at = time_us($4::bigint) AND answered_at IS NULL;

@@ -2,11 +2,12 @@
 answer that carries it are there together or not at all."""
 
 import itertools
+import threading
 
 import pytest
 
 from test_identity import CA, db, one, rows, run  # noqa: F401
-from test_schema import NODE, OTHER, USER, cluster, schema  # noqa: F401
+from test_schema import DEADLINE_S, NODE, OTHER, USER, cluster, schema, wait_for  # noqa: F401
 
 MAC = "AABBCC112233"
 _numbers = itertools.count(1)
@@ -160,7 +161,7 @@ def test_the_last_request_of_a_node_counts_and_the_same_again_keeps_its_answer(d
     assert open_requests(db) == [(NODE, "b", False, False)]
     second = b"b".ljust(32, b"\0").hex()
     assert renew(db, first, 80000001) == "replaced" and renew(db, second, 80000002) == "ok"
-    run(db, "renewal_answered", NODE, second, True)
+    run(db, "renewal_answered", NODE, second, True, 2)
     assert open_requests(db) == []
     ask(db, "b")
     assert open_requests(db) == [(NODE, "b", True, True)]
@@ -180,10 +181,20 @@ def test_an_answer_is_not_sent_again_when_its_certificate_is_none_any_more(db): 
 def test_a_failure_is_not_kept(db):  # noqa: F811
     db.execute("DELETE FROM certificate_request")
     digest = ask(db, "a")
-    run(db, "renewal_answered", NODE, digest, False)
+    run(db, "renewal_answered", NODE, digest, False, 1)
     assert open_requests(db) == []
     ask(db, "a")
     assert open_requests(db) == [(NODE, "a", False, False)]
+
+
+def test_a_node_that_asks_again_while_it_is_answered_is_answered_again(db):  # noqa: F811
+    db.execute("DELETE FROM certificate_request")
+    digest = ask(db, "a")
+    run(db, "report_certificate_request", [NODE], ["a"], [b"a".ljust(32, b"\0")], [2])
+    run(db, "renewal_answered", NODE, digest, True, 1)
+    assert open_requests(db) == [(NODE, "a", False, False)]
+    run(db, "renewal_answered", NODE, digest, True, 2)
+    assert open_requests(db) == []
 
 
 def test_what_a_suspended_node_asks_for_is_not_recorded(db):  # noqa: F811
@@ -193,3 +204,23 @@ def test_what_a_suspended_node_asks_for_is_not_recorded(db):  # noqa: F811
     assert renew(db, digest, 80000004) == "suspended"
     assert one(db, "SELECT count(*) FROM node_certificate WHERE serial = %s", f"{80000004:032X}") == 0
     assert rows(db, "SELECT answer, renewed_at FROM certificate_request WHERE node_id = %s", NODE) == [(None, None)]
+
+
+def test_a_connection_that_is_told_twice_at_once_does_not_end_its_own_certificate(cluster):  # noqa: F811
+    """Two daemons may hear of it; the second waits for the first and then finds nothing left to do."""
+    name = cluster.migrated()
+    cluster.sql(name, "INSERT INTO node (node_id) VALUES ('n1')")
+    cluster.sql(name, "INSERT INTO node_certificate (node_id, serial, certificate, not_before, not_after)"
+                      " VALUES ('n1', '0123456789ABCDEF', 'AAAA', now(), now() + interval '1 day')")
+    told = "SELECT certificate_connected('n1', fingerprint) FROM node_certificate"
+    first = cluster.connect(name)
+    with first.cursor() as cursor:
+        cursor.execute(told)
+        second = threading.Thread(target=lambda: cluster.sql(name, told))
+        second.start()
+        wait_for(lambda: cluster.sql(name, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                                           " AND query LIKE '%certificate_connected%' AND pid <> pg_backend_pid()"))
+        first.commit()
+        second.join(DEADLINE_S)
+    first.close()
+    assert cluster.sql(name, "SELECT certificate_state(c) FROM node_certificate c") == [("active",)]
