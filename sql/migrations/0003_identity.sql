@@ -294,6 +294,40 @@ BEGIN
 END
 $$;
 
+-- One row of a registration in bulk. A node that is there keeps what it has; saying the same once more changes nothing.
+-- Returns: added | present | differs (it has another certificate) | refused (the certificate was revoked) | serial_taken | key_taken |
+-- revoked | suspended.
+CREATE FUNCTION node_import(the_node text, the_serial text, the_certificate text, from_us bigint, to_us bigint, the_key bytea,
+			    the_ca text, the_fingerprint text) RETURNS text LANGUAGE plpgsql AS
+$$
+DECLARE
+	n node;
+	said text;
+BEGIN
+	SELECT * INTO n FROM node WHERE node_id = the_node FOR UPDATE;
+	IF n.node_id IS NOT NULL AND node_state(n) <> 'active' THEN
+		RETURN node_state(n);
+	ELSIF EXISTS (SELECT FROM node_certificate WHERE fingerprint = the_fingerprint AND node_id = the_node
+		      AND superseded_at IS NULL AND revoked_at IS NULL) THEN
+		RETURN 'present';
+	ELSIF EXISTS (SELECT FROM revocation WHERE kind = 'certificate' AND value = the_fingerprint) THEN
+		RETURN 'refused';
+	ELSIF EXISTS (SELECT FROM node_certificate WHERE node_id = the_node) THEN
+		RETURN 'differs';
+	ELSIF EXISTS (SELECT FROM node_certificate WHERE serial = the_serial) THEN
+		RETURN 'serial_taken';
+	ELSIF EXISTS (SELECT FROM node_key WHERE key_hash = the_key AND node_id <> the_node) THEN
+		RETURN 'key_taken';
+	END IF;
+	INSERT INTO node (node_id) VALUES (the_node) ON CONFLICT DO NOTHING;
+	said := certificate_record(the_node, the_serial, the_certificate, from_us, to_us, the_key, the_ca, 'renew');
+	IF said <> 'ok' THEN
+		RAISE EXCEPTION 'certificate_record: %', said;  -- cannot be, after the checks above; takes the node back too
+	END IF;
+	RETURN 'added';
+END
+$$;
+
 -- --- claims ---
 
 -- What initiate promised: this node id for this user's device. Pending until expires_at; a verify uses it up.
@@ -477,6 +511,7 @@ CREATE TABLE registration (
 	options      json NOT NULL DEFAULT '{}',
 	n_rows       bigint NOT NULL DEFAULT 0,
 	n_done       bigint NOT NULL DEFAULT 0,
+	n_failed     bigint NOT NULL DEFAULT 0,
 	failed_rows  text NOT NULL DEFAULT '',   -- CSV with the reason in a further column; can be fed back
 	description  text NOT NULL DEFAULT '',
 	created_at   timestamptz NOT NULL DEFAULT now(),
