@@ -65,4 +65,8 @@ struct api_options {
 MUST_CHECK enum status api_start(const struct api_options *options, struct api **ret_api, struct error *err);
 void api_stop(struct api *api);
 
+/* Reads the HTTPS certificate and key again, for the connections that come; open ones stay. INVALID: they will not do (cannot be
+ * read, do not belong together, out of their time, chain out of order), and those in use stay in use. From main. */
+MUST_CHECK enum status api_reload_certificate(const struct api *api, struct error *err);
+
 #endif

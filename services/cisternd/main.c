@@ -98,7 +98,29 @@ static struct store_options store_options(const struct config *config, const cha
 /* True when one of the signals that end us came within the time. */
 static bool is_told_to_stop(const sigset_t *signals, time_t wait_s)
 {
-	return sigtimedwait(signals, NULL, &(struct timespec){ .tv_sec = wait_s }) > 0;
+	int signal_number = sigtimedwait(signals, NULL, &(struct timespec){ .tv_sec = wait_s });
+	return signal_number > 0 && signal_number != SIGHUP; /* nothing is served yet that could be reloaded */
+}
+
+static void reload(const struct app *app)
+{
+	struct error err = { .status = STATUS_OK };
+	if (api_reload_certificate(app->api, &err) == STATUS_OK)
+		log_info("api.certificate_reloaded", F_STR("file", app->config.api_tls_cert_file));
+	else
+		log_error("api.certificate_refused", F_STR("reason", err.text));
+}
+
+/* Until a signal ends us; SIGHUP does not. */
+static int wait_for_stop(const struct app *app, const sigset_t *signals)
+{
+	int signal_number = 0;
+	for (;;) {
+		(void)sigwait(signals, &signal_number);
+		if (signal_number != SIGHUP)
+			return signal_number;
+		reload(app);
+	}
 }
 
 /* A database that is away is waited for; one without our schema is the operator's to mend. */
@@ -303,6 +325,7 @@ static int run(struct app *app)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 
@@ -317,9 +340,7 @@ static int run(struct app *app)
 	if (st == STATUS_OK) {
 		log_info("started", F_I64("api_port", app->config.api_port),
 			 F_I64("api_tls_port", app->config.api_tls_port));
-		int signal_number = 0;
-		(void)sigwait(&signals, &signal_number);
-		log_info("stopping", F_I64("signal", signal_number));
+		log_info("stopping", F_I64("signal", wait_for_stop(app, &signals)));
 	}
 	stop(app);
 	if (st != STATUS_OK) {
