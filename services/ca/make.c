@@ -200,12 +200,14 @@ static X509 *certificate_of(const struct ca_about *about)
 }
 
 /* `5f0c9e1a.0`; X509_LOOKUP_hash_dir(3). */
-static bool hash_name(const struct ca_about *about, int n, char ret_name[16])
+enum { HASH_NAME_BYTES = 32 };
+
+static bool hash_name(const struct ca_about *about, int n, char ret_name[HASH_NAME_BYTES])
 {
 	CLEANUP(x509) X509 *certificate = certificate_of(about);
 	int ok = 0;
 	unsigned long hash = certificate ? X509_NAME_hash_ex(X509_get_subject_name(certificate), NULL, NULL, &ok) : 0;
-	(void)snprintf(ret_name, 16, "%08lx.%d", hash & 0xffffffffUL, n);
+	(void)snprintf(ret_name, HASH_NAME_BYTES, "%08lx.%d", hash & 0xffffffffUL, n);
 	return ok == 1;
 }
 
@@ -224,7 +226,7 @@ static enum found look_at(const char *trust_path, const char *name, const struct
 }
 
 /* The name that it has there, or the first that is free. The library looks from 0 upwards and stops at the first gap. */
-static enum status find_hash_name(const char *trust_path, const struct ca_about *about, char ret_name[16],
+static enum status find_hash_name(const char *trust_path, const struct ca_about *about, char ret_name[HASH_NAME_BYTES],
 				  bool *ret_is_there, struct error *err)
 {
 	for (int n = 0; n < NAMES_OF_ONE_HASH_MAX; n++) {
@@ -241,7 +243,7 @@ static enum status find_hash_name(const char *trust_path, const struct ca_about 
 
 enum status ca_is_trusted(const char *trust_path, const struct ca_about *about, bool *ret_is_trusted, struct error *err)
 {
-	char name[16];
+	char name[HASH_NAME_BYTES];
 	return find_hash_name(trust_path, about, name, ret_is_trusted, err);
 }
 
@@ -259,7 +261,7 @@ static enum status link_to(const char *trust_path, const char *link_name, const 
 
 enum status ca_trust(const char *trust_path, const char *name, const struct ca_about *about, struct error *err)
 {
-	char file[CA_NAME_MAX + 8], link_name[16];
+	char file[CA_NAME_MAX + 8], link_name[HASH_NAME_BYTES];
 	bool is_there = false;
 	(void)snprintf(file, sizeof(file), "%.*s.crt", CA_NAME_MAX, name);
 	if (look_at(trust_path, file, about) != FOUND_SAME) {
