@@ -40,4 +40,14 @@ enum status params_put_slow(struct request *request, struct error *err);
 enum status mapping_put(struct request *request, struct error *err);
 enum status mapping_get(struct request *request, struct error *err);
 
+/* claim_handlers.c */
+enum status claim_initiate_post(struct request *request, struct error *err);
+enum status claim_verify_post(struct request *request, struct error *err);
+enum status claim_verify_slow(struct request *request, struct error *err);
+
+/* self_claim_handlers.c */
+enum status self_claim_get(struct request *request, struct error *err);
+enum status self_claim_put(struct request *request, struct error *err);
+enum status self_claim_delete(struct request *request, struct error *err);
+
 #endif

@@ -14,6 +14,8 @@
 #include "api/api.h"
 #include "base/log.h"
 #include "broker/publisher.h"
+#include "claim/claim.h"
+#include "claim/renewal.h"
 #include "config/config.h"
 #include "ingest/ingest.h"
 #include "push/mailer.h"
@@ -38,6 +40,8 @@ struct app {
 	struct publisher *publisher;
 	struct mailer *mailer;
 	struct account *account;
+	struct claim *claim;
+	struct renewal *renewal;
 	struct ingest *ingest;
 	struct revocation *revocation;
 	struct crl *crl;
@@ -154,6 +158,33 @@ static enum status start_publisher(struct app *app, struct error *err)
 	return publisher_start(&app->publisher_broker, &app->publisher, err);
 }
 
+static struct signer_options signer_options(const struct config *config)
+{
+	return (struct signer_options){ .socket_path = config->signer_socket, .timeout_ms = SIGNER_MS };
+}
+
+static enum status start_claim(struct app *app, struct error *err)
+{
+	const struct config *config = &app->config;
+	const struct claim_options options = { .signer = signer_options(config),
+					       .quota = config->claim_quota,
+					       .pending_s = config->claim_pending_s,
+					       .mqtt_host = config->mqtt_host,
+					       .mqtt_cred_host = config->mqtt_cred_host,
+					       .self_claim = config->self_claim,
+					       .self_claim_key_file = config->self_claim_key_file };
+	return claim_open(&options, &app->claim, err);
+}
+
+static enum status start_renewal(struct app *app, struct error *err)
+{
+	const struct config *config = &app->config;
+	const struct renewal_options options = { .store = store_options(config, "cisternd renewal", API_STATEMENT_MS),
+						 .signer = signer_options(config),
+						 .publisher = app->publisher };
+	return renewal_start(&options, &app->renewal, err);
+}
+
 static enum status start_ingest(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
@@ -179,7 +210,7 @@ static enum status start_crl(struct app *app, struct error *err)
 {
 	const struct crl_options options = {
 		.store = store_options(&app->config, "cisternd crl", API_STATEMENT_MS),
-		.signer = { .socket_path = app->config.signer_socket, .timeout_ms = SIGNER_MS },
+		.signer = signer_options(&app->config),
 		.file = app->config.crl_file,
 	};
 	return crl_start(&options, &app->crl, err);
@@ -192,6 +223,7 @@ static enum status start_api(struct app *app, struct error *err)
 		.store = store_options(config, "cisternd api", API_STATEMENT_MS),
 		.account = app->account,
 		.publisher = app->publisher,
+		.claim = app->claim,
 		.probes = { { "broker", is_publishing, app }, { "ingest", is_consuming, app } },
 		.bind = config->api_bind,
 		.port = (int)config->api_port,
@@ -206,6 +238,7 @@ static enum status start_api(struct app *app, struct error *err)
 		.mqtt_host = config->mqtt_host,
 		.mqtt_cred_host = config->mqtt_cred_host,
 		.sign_in_per_minute = (int)config->sign_in_per_minute,
+		.claims_per_minute = (int)config->claims_per_minute,
 		.requests_per_second = (int)config->requests_per_second,
 		.mapping_window_s = (int)config->mapping_window_s,
 	};
@@ -216,7 +249,8 @@ static enum status start_api(struct app *app, struct error *err)
 static enum status start(struct app *app, struct error *err)
 {
 	static enum status (*const steps[])(struct app *, struct error *) = {
-		start_mailer, start_account, start_publisher, start_ingest, start_revocation, start_crl, start_api,
+		start_mailer, start_account,    start_claim, start_publisher, start_renewal,
+		start_ingest, start_revocation, start_crl,   start_api,
 	};
 	enum status st = STATUS_OK;
 	for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(steps); i++)
@@ -240,7 +274,9 @@ static void stop(struct app *app)
 	crl_stop(app->crl);
 	revocation_stop(app->revocation);
 	ingest_stop(app->ingest);
+	renewal_stop(app->renewal);
 	publisher_stop(app->publisher);
+	claim_close(app->claim);
 	account_close(app->account);
 	mailer_stop(app->mailer);
 }

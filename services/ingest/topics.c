@@ -20,6 +20,7 @@ static const struct topic_handler topic_handlers[] = {
 	{ "otafetch", false, NULL, SMALL, handle_ota_fetch, false },
 	{ "otastatus", false, NULL, SMALL, handle_ota_status, false },
 	{ "status", false, NULL, SMALL, handle_ota_status, false }, /* the textbook's name for it */
+	{ "certificate/request", false, NULL, SMALL, handle_certificate_request, false },
 	{ NULL, false, "cistern/presence/+", SMALL, handle_presence, false },
 	{ NULL, false, "cistern/broker", SMALL, handle_broker, false },
 	{ NULL, false, REVOCATION_STATE_TOPIC, SMALL, handle_broker_revocation, false },

@@ -57,6 +57,7 @@ topic_handle handle_mapping;
 topic_handle handle_ota_fetch;
 topic_handle handle_ota_status;
 topic_handle handle_alert;
+topic_handle handle_certificate_request;
 topic_handle handle_presence;
 topic_handle handle_broker;
 topic_handle handle_broker_revocation;

@@ -21,6 +21,7 @@ enum table {
 	TABLE_OTA_FETCH,
 	TABLE_OTA_STATUS,
 	TABLE_ALERT,
+	TABLE_CERTIFICATE_REQUEST,
 	TABLE_DEAD_LETTER,
 	N_TABLES
 };
@@ -68,6 +69,10 @@ static const struct table_form forms[N_TABLES] = {
 			  { COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_BOOLEAN, COLUMN_BIGINT, COLUMN_BIGINT,
 			    COLUMN_BYTES, COLUMN_BOOLEAN },
 			  false },
+	[TABLE_CERTIFICATE_REQUEST] = { QUERY_REPORT_CERTIFICATE_REQUEST,
+					4,
+					{ COLUMN_TEXT, COLUMN_TEXT, COLUMN_BYTES, COLUMN_BIGINT },
+					false },
 	[TABLE_DEAD_LETTER] = { QUERY_REPORT_DEAD_LETTER,
 				8,
 				{ COLUMN_TEXT, COLUMN_TEXT, COLUMN_BYTES, COLUMN_BIGINT, COLUMN_BIGINT, COLUMN_BIGINT,
@@ -251,6 +256,15 @@ void report_alert(struct report *report, const struct alert_row *row)
 	column_put_bool(&columns[3], row->salvaged);
 	column_put_i64(&columns[4], row->at_us);
 	put_key(&columns[5], &row->key);
+}
+
+void report_certificate_request(struct report *report, const struct certificate_request_row *row)
+{
+	struct column *columns = report->columns[TABLE_CERTIFICATE_REQUEST];
+	put_text(&columns[0], row->node_id);
+	put_text(&columns[1], row->csr);
+	column_put_text(&columns[2], (const char *)row->csr_hash, row->csr_hash_len);
+	column_put_i64(&columns[3], row->at_us);
 }
 
 static char *copy_text(const char *text)

@@ -99,6 +99,16 @@ struct mapping_row {
 };
 void report_mapping(struct report *report, const struct mapping_row *row);
 
+/* A node asks for its next certificate; the newest request of a node counts. Tells the renewal thread at the commit. */
+struct certificate_request_row {
+	const char *node_id;
+	const char *csr;               /* PEM */
+	const unsigned char *csr_hash; /* SHA-256: the same request again is known by it */
+	size_t csr_hash_len;
+	int64_t at_us;
+};
+void report_certificate_request(struct report *report, const struct certificate_request_row *row);
+
 enum { DEAD_LETTER_BYTES_MAX = 4096 };
 struct dead_letter_row {
 	const char *topic, *reason;

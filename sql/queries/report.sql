@@ -125,6 +125,19 @@ ORDER BY r.node_id
 ON CONFLICT (node_id) DO UPDATE
 SET fw_version = excluded.fw_version, network_id = excluded.network_id, received_at = excluded.received_at;
 
+-- The node's last request counts. The same one again only opens it, so that its answer is sent again.
+-- name: report_certificate_request
+WITH written AS (
+    INSERT INTO certificate_request AS c (node_id, csr, digest, received_at)
+    SELECT DISTINCT ON (r.node_id) r.node_id, r.csr, r.digest, time_us(r.at)
+    FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[]) WITH ORDINALITY AS r (node_id, csr, digest, at, n)
+    ORDER BY r.node_id, r.n DESC
+    ON CONFLICT (node_id) DO UPDATE
+    SET csr = excluded.csr, digest = excluded.digest, received_at = excluded.received_at, answered_at = NULL,
+        answer = CASE WHEN c.digest = excluded.digest THEN c.answer END
+    RETURNING node_id)
+SELECT pg_notify('cistern_certificate_request', '') FROM written LIMIT 1;
+
 -- The next three add rows, so each knows a redelivery: it may be one, and has the message id and digest of a row of the last week.
 -- name: report_ota_status
 INSERT INTO ota_status (node_id, ota_job_id, status, additional_info, node_ts, received_at, delivery_mid, digest)

@@ -168,5 +168,6 @@ make_keys() {
 		write_file "$home/keys/cisternd/$name" 400 cistern <"$home/ca/$name"
 	done
 	write_secret "$home/keys/cisternd/token_key" 32 cistern
+	write_secret "$home/keys/cisternd/self_claim_key" 32 cistern
 	write_file "$home/ca.crt" 644 <"$home/ca/ca.crt"
 }

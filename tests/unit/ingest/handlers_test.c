@@ -96,6 +96,12 @@ void report_alert(struct report *report, const struct alert_row *row)
 		      (int)row->body.len, row->body.at);
 }
 
+void report_certificate_request(struct report *report, const struct certificate_request_row *row)
+{
+	buffer_printf(&report->rows, "certificate %s %s %02x%02x %d @%d\n", row->node_id, row->csr, row->csr_hash[0],
+		      row->csr_hash[1], (int)row->csr_hash_len, (int)row->at_us);
+}
+
 void report_mapping(struct report *report, const struct mapping_row *row)
 {
 	buffer_printf(&report->rows, "mapping %s %s %02x%02x reset=%d factory=%d\n", row->node_id, row->user_id,
@@ -356,14 +362,28 @@ static void every_row_is_subscribed_once_in_each_form(void **state)
 		"node/+/alert",          "$aws/rules/esp_node_alert/node/+/alert",
 		"node/+/otafetch",       "$aws/rules/esp_node_otafetch/node/+/otafetch",
 		"node/+/otastatus",      "$aws/rules/esp_node_otastatus/node/+/otastatus",
-		"node/+/status",         "cistern/presence/+",
-		"cistern/broker",        "cistern/revocation",
-		"cistern/counters",
+		"node/+/status",         "node/+/certificate/request",
+		"cistern/presence/+",    "cistern/broker",
+		"cistern/revocation",    "cistern/counters",
 	};
 	char filters[TOPICS_FILTERS_MAX][TOPICS_FILTER_BYTES_MAX];
 	assert_int_equal(topics_filters(filters), ARRAY_LEN(expected));
 	for (size_t i = 0; i < ARRAY_LEN(expected); i++)
 		assert_string_equal(filters[i], expected[i]);
+}
+
+/* SHA-256("abc") begins ba78 (FIPS 180-2 appendix B.1). */
+static void a_request_for_a_certificate_is_kept_with_its_hash(void **state)
+{
+	(void)state;
+	const char *topic = "node/n1/certificate/request";
+	expect_one(topic, "{\"csr\":\"abc\"}", "certificate n1 abc ba78 32 @1\n");
+	expect_one(topic, "{\"node_id\":\"n1\",\"csr\":\"abc\",\"more\":1}", "certificate n1 abc ba78 32 @1\n");
+	expect_one(topic, "{}", "refused: csr is missing or not a string\n");
+	expect_one(topic, "{\"csr\":7}", "refused: csr is missing or not a string\n");
+	expect_one(topic, "{\"csr\":\"\"}", "refused: csr must have 1 to 4096 bytes\n");
+	expect_one(topic, "{\"node_id\":\"n2\",\"csr\":\"abc\"}",
+		   "refused: node_id in the payload is not the topic's\n");
 }
 
 int main(void)
@@ -386,6 +406,7 @@ int main(void)
 		cmocka_unit_test(what_the_broker_refuses_is_kept_as_it_says_it),
 		cmocka_unit_test(a_topic_without_a_handler_is_nobodys),
 		cmocka_unit_test(every_row_is_subscribed_once_in_each_form),
+		cmocka_unit_test(a_request_for_a_certificate_is_kept_with_its_hash),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
