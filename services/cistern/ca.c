@@ -337,7 +337,7 @@ enum status ca_rollover_run(const struct call *call, struct output *output, stru
 			       : choose_next(&work, name, err);
 	if (st == STATUS_OK)
 		st = prepare(&work, name, &next, err);
-	if (st != STATUS_OK)
+	if (st != STATUS_OK || !next)
 		return st;
 	if (activates || tell_broker(call->config))
 		return activate(&work, next, output, err);
