@@ -1,8 +1,9 @@
 /* api/api.h - the REST API over HTTP on loopback and over HTTPS.
  *
  * Thread:  api_start() and api_stop() from main, after signals are blocked or SIGPIPE is ignored. It starts, for each of the two
- *          listeners, `threads` workers; API_HASH_THREADS that hash passwords and API_COMMAND_THREADS that wait for the broker
- *          (api/lane.h); and one that ends connections past their deadline. Each that needs it has its own struct store.
+ *          listeners, `threads` workers; API_HASH_THREADS that hash passwords, API_COMMAND_THREADS that wait for the broker and
+ *          API_CLAIM_THREADS that wait for signerd (api/lane.h); and one that ends connections past their deadline. Each that needs
+ *          it has its own struct store.
  * Memory:  api_start() makes it, api_stop() ends it (NULL is fine). The options and what they point to must outlive it.
  * Errors:  INVALID a bad address, port, certificate or key. UNAVAILABLE the port is taken.
  *
@@ -21,9 +22,10 @@
 #include "base/macros.h"
 #include "store/store.h"
 
-enum { API_HASH_THREADS = 2, API_COMMAND_THREADS = 4, API_STOP_MS = 5000, API_PROBES_MAX = 4 };
+enum { API_HASH_THREADS = 2, API_COMMAND_THREADS = 4, API_CLAIM_THREADS = 2, API_STOP_MS = 5000, API_PROBES_MAX = 4 };
 
 struct api;
+struct claim;
 struct publisher;
 
 /* A part that readiness depends on, beside the database. Asked from worker threads. */
@@ -37,6 +39,7 @@ struct api_options {
 	struct store_options store; /* for each worker's connection */
 	const struct account *account;
 	struct publisher *publisher; /* for commands to nodes */
+	const struct claim *claim;
 	struct api_probe probes[API_PROBES_MAX];
 
 	const char *bind; /* numeric address of the plain listener */
@@ -51,6 +54,7 @@ struct api_options {
 
 	const char *mqtt_host, *mqtt_cred_host; /* told to clients; an empty second is the first */
 	int sign_in_per_minute;                 /* sign-in, sign-up and code attempts, per source and per account */
+	int claims_per_minute;                  /* claim requests, per source and per account */
 	int requests_per_second;                /* signed-in requests, per account */
 	int mapping_window_s;
 };

@@ -115,6 +115,9 @@ static enum status check_source_rate(struct request *request, struct error *err)
 	if (request->route->rate == RATE_SIGN_IN) {
 		rate = (struct limiter_rate){ request->options->sign_in_per_minute, 60000000 };
 		kind = LIMITER_SOURCE_SIGN_IN;
+	} else if (request->route->rate == RATE_CLAIM) {
+		rate = (struct limiter_rate){ request->options->claims_per_minute, 60000000 };
+		kind = LIMITER_SOURCE_CLAIM;
 	} else if (request->route->rate != RATE_PROBE) {
 		return STATUS_OK;
 	}
@@ -133,21 +136,38 @@ static const char *bare_token(const char *authorization)
 	return authorization;
 }
 
+/* Nobody in particular is asking, and the row allows that. */
+static bool is_anonymous(const struct request *request)
+{
+	return request->route->who == WHO_ANYONE ||
+	       (request->route->who == WHO_ANYONE_OR_USER && !request->authorization);
+}
+
+static enum status check_account_rate(struct request *request, struct error *err)
+{
+	struct limiter_rate rate = { request->options->requests_per_second, 1000000 };
+	enum limiter_kind kind = LIMITER_ACCOUNT_REQUEST;
+	if (request->route->rate == RATE_CLAIM) {
+		rate = (struct limiter_rate){ request->options->claims_per_minute, 60000000 };
+		kind = LIMITER_ACCOUNT_CLAIM;
+	} else if (request->route->rate != RATE_USER) {
+		return STATUS_OK;
+	}
+	if (limiter_take(request->limiter, kind, request->claims.user_id, UUID_BYTES, rate,
+			 &request->reply.retry_after_s))
+		return STATUS_OK;
+	return error_set(err, STATUS_LIMIT, "too many requests of this account");
+}
+
 static enum status check_token(struct request *request, struct error *err)
 {
-	if (request->route->who == WHO_ANYONE)
+	if (is_anonymous(request))
 		return STATUS_OK;
 	if (!request->authorization)
 		return error_set(err, STATUS_UNAUTHENTICATED, "no Authorization header");
 	const char *token = bare_token(request->authorization);
 	enum status st = account_check_token(request->options->account, token, strlen(token), &request->claims, err);
-	if (st != STATUS_OK || request->route->rate != RATE_USER)
-		return st;
-	struct limiter_rate rate = { request->options->requests_per_second, 1000000 };
-	if (limiter_take(request->limiter, LIMITER_ACCOUNT_REQUEST, request->claims.user_id, UUID_BYTES, rate,
-			 &request->reply.retry_after_s))
-		return STATUS_OK;
-	return error_set(err, STATUS_LIMIT, "too many requests of this account");
+	return st == STATUS_OK ? check_account_rate(request, err) : st;
 }
 
 static enum status begin(struct request *request, struct error *err)
@@ -201,11 +221,11 @@ static enum status check_admin(struct request *request, struct error *err)
 static enum status check_who(struct request *request, struct error *err)
 {
 	enum route_rate rate = request->route->rate;
-	if (!request->store && (rate == RATE_SIGN_IN || rate == RATE_USER))
+	if (!request->store && (rate == RATE_SIGN_IN || rate == RATE_CLAIM || rate == RATE_USER))
 		return error_set(err, STATUS_UNAVAILABLE, "database is away");
-	if (request->route->who == WHO_ANYONE)
+	if (is_anonymous(request))
 		return STATUS_OK;
-	if (request->route->who == WHO_USER)
+	if (request->route->who == WHO_USER || request->route->who == WHO_ANYONE_OR_USER)
 		return check_session(request, err);
 	if (request->route->who == WHO_ADMIN)
 		return check_admin(request, err);

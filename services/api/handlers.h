@@ -14,6 +14,10 @@ enum status root_mqtt_host(struct request *request, struct error *err);
 enum status root_alive(struct request *request, struct error *err);
 enum status root_ready(struct request *request, struct error *err);
 
+/* ca_handlers.c */
+enum status ca_crl(struct request *request, struct error *err);
+enum status ca_node_certificates(struct request *request, struct error *err);
+
 /* user_handlers.c */
 enum status user_sign_up_or_confirm(struct request *request, struct error *err);
 enum status user_sign_up_slow(struct request *request, struct error *err);
@@ -35,5 +39,15 @@ enum status params_put_slow(struct request *request, struct error *err);
 /* mapping_handlers.c */
 enum status mapping_put(struct request *request, struct error *err);
 enum status mapping_get(struct request *request, struct error *err);
+
+/* claim_handlers.c */
+enum status claim_initiate_post(struct request *request, struct error *err);
+enum status claim_verify_post(struct request *request, struct error *err);
+enum status claim_verify_slow(struct request *request, struct error *err);
+
+/* self_claim_handlers.c */
+enum status self_claim_get(struct request *request, struct error *err);
+enum status self_claim_put(struct request *request, struct error *err);
+enum status self_claim_delete(struct request *request, struct error *err);
 
 #endif

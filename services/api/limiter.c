@@ -54,8 +54,8 @@ static uint64_t tag_of(const struct limiter *limiter, enum limiter_kind kind, co
 	return tag ? tag : 1;
 }
 
-/* The key's bucket; else the one of the set that is nearest to empty, emptied for it. */
-static struct bucket *bucket_for(struct bucket set[LIMITER_WAYS], uint64_t tag)
+/* The key's bucket; else the one of the set that is nearest to empty, emptied for it when `adds`, or else NULL. */
+static struct bucket *bucket_for(struct bucket set[LIMITER_WAYS], uint64_t tag, bool adds)
 {
 	struct bucket *oldest = &set[0];
 	for (size_t way = 0; way < LIMITER_WAYS; way++) {
@@ -64,26 +64,39 @@ static struct bucket *bucket_for(struct bucket set[LIMITER_WAYS], uint64_t tag)
 		if (set[way].used_until_us < oldest->used_until_us)
 			oldest = &set[way];
 	}
+	if (!adds)
+		return NULL;
 	*oldest = (struct bucket){ .tag = tag };
 	return oldest;
 }
 
-bool limiter_take(struct limiter *limiter, enum limiter_kind kind, const void *key, size_t key_len,
-		  struct limiter_rate rate, int *ret_retry_after_s)
+static bool look(struct limiter *limiter, uint64_t tag, struct limiter_rate rate, bool takes, int *ret_retry_after_s)
 {
-	uint64_t tag = tag_of(limiter, kind, key, key_len);
 	size_t set = tag % LIMITER_SETS;
 	int64_t now_us = clock_monotonic_us(), step_us = rate.period_us / rate.n;
 	pthread_mutex_t *mutex = &limiter->mutexes[set % LIMITER_SHARDS];
 	pthread_mutex_lock(mutex);
-	struct bucket *bucket = bucket_for(limiter->sets[set], tag);
-	int64_t until_us = (bucket->used_until_us > now_us ? bucket->used_until_us : now_us) + step_us;
+	struct bucket *bucket = bucket_for(limiter->sets[set], tag, takes);
+	int64_t used_until_us = bucket ? bucket->used_until_us : 0;
+	int64_t until_us = (used_until_us > now_us ? used_until_us : now_us) + step_us;
 	int64_t over_us = until_us - now_us - rate.n * step_us;
-	if (over_us <= 0)
+	if (over_us <= 0 && takes && bucket)
 		bucket->used_until_us = until_us;
 	pthread_mutex_unlock(mutex);
 	if (over_us <= 0)
 		return true;
 	*ret_retry_after_s = (int)((over_us + 999999) / 1000000);
 	return false;
+}
+
+bool limiter_take(struct limiter *limiter, enum limiter_kind kind, const void *key, size_t key_len,
+		  struct limiter_rate rate, int *ret_retry_after_s)
+{
+	return look(limiter, tag_of(limiter, kind, key, key_len), rate, true, ret_retry_after_s);
+}
+
+bool limiter_allows(struct limiter *limiter, enum limiter_kind kind, const void *key, size_t key_len,
+		    struct limiter_rate rate, int *ret_retry_after_s)
+{
+	return look(limiter, tag_of(limiter, kind, key, key_len), rate, false, ret_retry_after_s);
 }

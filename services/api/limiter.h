@@ -27,6 +27,9 @@ enum limiter_kind {
 	LIMITER_ACCOUNT_SIGN_IN,
 	LIMITER_ACCOUNT_CODE,
 	LIMITER_ACCOUNT_REQUEST,
+	LIMITER_SOURCE_CLAIM,
+	LIMITER_ACCOUNT_CLAIM,
+	LIMITER_DEVICE_FAILURE,
 };
 
 struct limiter_rate {
@@ -41,5 +44,8 @@ void limiter_free(struct limiter *limiter);
 /* True: go on. False: too often; one may be taken again after ret_retry_after_s (at least 1). */
 MUST_CHECK bool limiter_take(struct limiter *limiter, enum limiter_kind kind, const void *key, size_t key_len,
 			     struct limiter_rate rate, int *ret_retry_after_s);
+/* The same answer, and nothing is taken: for what is counted only when it has failed. */
+MUST_CHECK bool limiter_allows(struct limiter *limiter, enum limiter_kind kind, const void *key, size_t key_len,
+			       struct limiter_rate rate, int *ret_retry_after_s);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Codes below 102000 are the clients' (rest.md 1.3); above, ours: 102 requests, 104 mapping, 105 nodes. */
+/* Codes below 102000 are the clients' (rest.md 1.3); above, ours: 102 requests, 104 mapping, 105 nodes, 106 claiming. */
 static const struct failure_row failures[] = {
 	[FAILURE_BODY] = { STATUS_INVALID, 100006, "Invalid request body" },
 	[FAILURE_USER_NAME_MISSING] = { STATUS_INVALID, 101001, "User name is missing" },
@@ -29,6 +29,27 @@ static const struct failure_row failures[] = {
 	[FAILURE_PARAMS] = { STATUS_INVALID, 105003, "Parameters are not valid for this node" },
 	[FAILURE_NODE_AWAY] = { STATUS_UNAVAILABLE, 105004, "Node cannot be reached now, try again later" },
 	[FAILURE_PARAMS_ITEMS] = { STATUS_INVALID, 105005, "Too many nodes in one request" },
+	[FAILURE_CLAIM_MAC] = { STATUS_INVALID, 106001, "mac_addr must be 12 hexadecimal digits" },
+	[FAILURE_CLAIM_FIELD] = { STATUS_INVALID, 106002, "csr is missing, or a field is not valid" },
+	[FAILURE_CLAIM_CSR] = { STATUS_INVALID, 106003, "The certificate signing request is not acceptable" },
+	[FAILURE_CLAIM_UNKNOWN] = { STATUS_INVALID, 106004,
+				    "No claim for this node id is pending; start with /claim/initiate" },
+	[FAILURE_CLAIM_QUOTA] = { STATUS_DENIED, 106005, "Your quota of claimed nodes is used up" },
+	[FAILURE_CLAIM_NODE] = { STATUS_DENIED, 106006, "The node is suspended or revoked" },
+	[FAILURE_CLAIM_KEY] = { STATUS_INVALID, 106007,
+				"The key in the certificate signing request serves another node; make a new one" },
+	[FAILURE_CLAIM_MATTER] = { STATUS_INVALID, 106008, "Matter certificates are not served" },
+	[FAILURE_CLAIM_AWAY] = { STATUS_UNAVAILABLE, 106009, "No certificate can be issued now, try again later" },
+	[FAILURE_SELF_CLAIM_OFF] = { STATUS_DENIED, 106010,
+				     "Self-claiming is not enabled here; claim with a user's access token" },
+	[FAILURE_SELF_CLAIM_PROOF] = { STATUS_DENIED, 106011,
+				       "The device is not on the list, or its answer to the challenge is wrong or "
+				       "late" },
+	[FAILURE_SELF_CLAIM_LIST] = { STATUS_INVALID, 106012,
+				      "devices must be a list of objects with mac_addr and secret, both hexadecimal" },
+	[FAILURE_SELF_CLAIM_DEVICE] = { STATUS_NOT_FOUND, 106013, "The device is not on the list" },
+	[FAILURE_SELF_CLAIM_KEY_FILE] = { STATUS_CONFLICT, 106014,
+					  "Setting self_claim_key_file is not set: secrets cannot be kept" },
 };
 
 static const struct failure_row *row_of_status(enum status status)

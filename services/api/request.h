@@ -41,6 +41,7 @@ enum route_method { METHOD_GET = 1, METHOD_POST = 2, METHOD_PUT = 4, METHOD_DELE
 
 enum route_who {
 	WHO_ANYONE,
+	WHO_ANYONE_OR_USER,   /* with a token as WHO_USER, whom a bad token refuses; without one as WHO_ANYONE */
 	WHO_USER,             /* a live session */
 	WHO_ADMIN,            /* and the account is a super administrator's */
 	WHO_NODE_USER,        /* and the node in node_id or nodeid is mapped to its user */
@@ -51,6 +52,7 @@ enum route_rate {
 	RATE_FREE,    /* costs nothing to answer: no database either, so that liveness says nothing about it */
 	RATE_PROBE,   /* public, but asks the database: a few a second of the source */
 	RATE_SIGN_IN, /* sign_in_per_minute of the source; of the account by the handler, which knows the name */
+	RATE_CLAIM,   /* claims_per_minute of the source, and of the account if there is one */
 	RATE_USER,    /* requests_per_second of the account */
 };
 
@@ -89,7 +91,7 @@ struct request {
 	path_text path;
 	struct params_query query;
 	struct token_claims claims;
-	struct session_access caller; /* filled for all but WHO_ANYONE */
+	struct session_access caller; /* filled for all but WHO_ANYONE; user_id is "" without a token */
 	const char *node_id;          /* WHO_NODE_USER...: valid and the caller's */
 
 	/* between a handler and its slow half */

@@ -4,7 +4,7 @@
 
 #include "api/handlers.h"
 
-enum { NO_BODY = 4096, SMALL = 4096, MAPPING = 16384, PARAMS = 131072 };
+enum { NO_BODY = 4096, SMALL = 4096, MAPPING = 16384, CLAIM = 16384, PARAMS = 131072, DEVICES = 262144 };
 
 /* A GET may carry a body that nobody reads. */
 const struct route routes[] = {
@@ -13,6 +13,14 @@ const struct route routes[] = {
 	{ METHOD_GET, "/mqtt_host", WHO_ANYONE, NO_BODY, RATE_FREE, root_mqtt_host, LANE_NONE, NULL },
 	{ METHOD_GET, "/healthz", WHO_ANYONE, NO_BODY, RATE_FREE, root_alive, LANE_NONE, NULL },
 	{ METHOD_GET, "/readyz", WHO_ANYONE, NO_BODY, RATE_PROBE, root_ready, LANE_NONE, NULL },
+
+	{ METHOD_GET, "/ca/crl", WHO_ANYONE, NO_BODY, RATE_PROBE, ca_crl, LANE_NONE, NULL },
+	{ METHOD_GET, "/ca/node-ca.pem", WHO_ANYONE, NO_BODY, RATE_PROBE, ca_node_certificates, LANE_NONE, NULL },
+
+	/* with a token for a device at hand; without one the device itself (self-claiming) */
+	{ METHOD_POST, "/claim/initiate", WHO_ANYONE_OR_USER, SMALL, RATE_CLAIM, claim_initiate_post, LANE_NONE, NULL },
+	{ METHOD_POST, "/claim/verify", WHO_ANYONE_OR_USER, CLAIM, RATE_CLAIM, claim_verify_post, LANE_CLAIM,
+	  claim_verify_slow },
 
 	{ METHOD_POST, "/v1/user", WHO_ANYONE, SMALL, RATE_SIGN_IN, user_sign_up_or_confirm, LANE_HASH,
 	  user_sign_up_slow },
@@ -33,6 +41,10 @@ const struct route routes[] = {
 	{ METHOD_PUT, "/v1/user/nodes/params", WHO_USER, PARAMS, RATE_USER, params_put, LANE_COMMAND, params_put_slow },
 	{ METHOD_PUT, "/v1/user/nodes/mapping", WHO_USER, MAPPING, RATE_USER, mapping_put, LANE_NONE, NULL },
 	{ METHOD_GET, "/v1/user/nodes/mapping", WHO_USER, NO_BODY, RATE_USER, mapping_get, LANE_NONE, NULL },
+
+	{ METHOD_GET, "/v1/admin/self_claim", WHO_ADMIN, NO_BODY, RATE_USER, self_claim_get, LANE_NONE, NULL },
+	{ METHOD_PUT, "/v1/admin/self_claim", WHO_ADMIN, DEVICES, RATE_USER, self_claim_put, LANE_NONE, NULL },
+	{ METHOD_DELETE, "/v1/admin/self_claim", WHO_ADMIN, NO_BODY, RATE_USER, self_claim_delete, LANE_NONE, NULL },
 };
 const size_t n_routes = ARRAY_LEN(routes);
 

@@ -40,6 +40,8 @@ enum status api_start(const struct api_options *options, struct api **ret_api, s
 		st = lane_start(API_COMMAND_THREADS, COMMAND_QUEUE_MAX, exchange_run_slow, &api->lanes[LANE_COMMAND],
 				err);
 	if (st == STATUS_OK)
+		st = lane_start(API_CLAIM_THREADS, CLAIM_QUEUE_MAX, exchange_run_slow, &api->lanes[LANE_CLAIM], err);
+	if (st == STATUS_OK)
 		st = start_listeners(api, err);
 	if (st != STATUS_OK) {
 		api_stop(api);

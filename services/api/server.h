@@ -28,6 +28,7 @@ enum {
 	DROPPED_BYTES_MAX = 1048576,     /* of a body without declared length that is too large, before we hang up */
 	HASH_QUEUE_MAX = 32,
 	COMMAND_QUEUE_MAX = 256,
+	CLAIM_QUEUE_MAX = 64,
 	SPARE_EXCHANGES_MAX = 32, /* kept by each worker */
 };
 

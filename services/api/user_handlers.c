@@ -7,6 +7,7 @@
 #include "api/handlers.h"
 #include "api/limiter.h"
 #include "base/parse.h"
+#include "claim/claim.h"
 #include "store/user.h"
 
 /* A code is guessed with 5 tries in a million; 5 codes in 15 minutes keep that at 1 in 500 a day, and mail from flooding. */
@@ -221,7 +222,7 @@ enum status user_get(struct request *request, struct error *err)
 	reply_put_member(body, "name", user.display_name);
 	buffer_printf(
 		body,
-		",\"super_admin\":%s,\"mfa\":false,\"quota\":100,\"picture_url\":\"\",\"tags\":[],\"custom_data\":{}}",
-		user.super_admin ? "true" : "false");
+		",\"super_admin\":%s,\"mfa\":false,\"quota\":%lld,\"picture_url\":\"\",\"tags\":[],\"custom_data\":{}}",
+		user.super_admin ? "true" : "false", (long long)claim_quota(request->options->claim));
 	return STATUS_OK;
 }

@@ -26,7 +26,7 @@ static int64_t earlier_of(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-static enum status choose_validity(const struct ca *ca, int64_t now_s, struct validity *ret_validity, struct error *err)
+enum status ca_check_clock(const struct ca *ca, int64_t now_s, struct error *err)
 {
 	if (now_s < ca->not_before_s)
 		return error_set(err, STATUS_UNAVAILABLE,
@@ -34,6 +34,14 @@ static enum status choose_validity(const struct ca *ca, int64_t now_s, struct va
 	if (now_s > ca->not_after_s)
 		return error_set(err, STATUS_UNAVAILABLE,
 				 "the CA has expired, or the clock runs ahead: nothing is signed");
+	return STATUS_OK;
+}
+
+static enum status choose_validity(const struct ca *ca, int64_t now_s, struct validity *ret_validity, struct error *err)
+{
+	enum status st = ca_check_clock(ca, now_s, err);
+	if (st != STATUS_OK)
+		return st;
 	int64_t far_s = earlier_of(now_s + INT64_C(86400) * CA_LIFE_DAYS, last_time_s);
 	*ret_validity = (struct validity){ .not_before_s = later_of(now_s - DAY_S, ca->not_before_s),
 					   .not_after_s = earlier_of(far_s, ca->not_after_s) };
@@ -124,14 +132,19 @@ enum status ca_issue(const struct ca *ca, const char *node_id, EVP_PKEY *key, st
 	enum status st = ca_key_check(key, err);
 	if (st != STATUS_OK)
 		return st;
+	struct ca_certificate result = { .pem_len = 0 };
 	struct validity validity = { 0 };
+	st = csr_key_hash(key, result.key_hash, err);
+	if (st != STATUS_OK)
+		return st;
 	st = choose_validity(ca, clock_now_us() / 1000000, &validity, err);
 	if (st != STATUS_OK)
 		return st;
 
 	CLEANUP(x509) X509 *certificate = X509_new();
-	struct ca_certificate result = { .not_before_us = validity.not_before_s * 1000000,
-					 .not_after_us = validity.not_after_s * 1000000 };
+	result.not_before_us = validity.not_before_s * 1000000;
+	result.not_after_us = validity.not_after_s * 1000000;
+	memcpy(result.ca_key_id, ca->about.key_id, sizeof(result.ca_key_id));
 	bool made = certificate && X509_set_version(certificate, X509_VERSION_3) && set_serial(certificate) &&
 		    set_validity(certificate, &validity) && set_names(certificate, ca, node_id) &&
 		    X509_set_pubkey(certificate, key) && add_extensions(certificate, ca, ca_key_is_rsa(key)) &&

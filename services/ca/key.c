@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ca/openssl.h"
+#include "ca/weak_rsa.h"
 
 enum {
 	RSA_BITS_MIN = 2048,
@@ -56,13 +57,25 @@ static enum status check_arithmetic(EVP_PKEY *key, struct error *err)
 	return STATUS_OK;
 }
 
+static enum status check_rsa_family(const EVP_PKEY *key, struct error *err)
+{
+	CLEANUP(bignum) BIGNUM *modulus = NULL;
+	if (!EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &modulus))
+		return openssl_failure(err, STATUS_INVALID, "the RSA key has no modulus");
+	return weak_rsa_check(modulus, err);
+}
+
 enum status ca_key_check(EVP_PKEY *key, struct error *err)
 {
 	int kind = EVP_PKEY_get_base_id(key);
 	if (kind != EVP_PKEY_EC && kind != EVP_PKEY_RSA)
 		return error_set(err, STATUS_INVALID, "the key is neither EC nor RSA");
 	enum status st = kind == EVP_PKEY_EC ? check_ec(key, err) : check_rsa(key, err);
-	return st == STATUS_OK ? check_arithmetic(key, err) : st;
+	if (st == STATUS_OK)
+		st = check_arithmetic(key, err);
+	if (st == STATUS_OK && kind == EVP_PKEY_RSA)
+		st = check_rsa_family(key, err);
+	return st;
 }
 
 bool ca_key_is_rsa(const EVP_PKEY *key)

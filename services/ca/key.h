@@ -2,9 +2,9 @@
  *
  * Policy (threats.md section 5):
  *   EC    P-256 or P-384, as a named curve, with a valid point
- *   RSA   2048..4096 bits in whole bytes, odd exponent from 65537 to 256 bits, modulus odd, composite, without small factors
- * All else is refused: other curves, explicit curve parameters, Ed25519, RSA-PSS, DSA. Weak families of RSA keys (ROCA, close
- * primes, listed keys) are not looked for here.
+ *   RSA   2048..4096 bits in whole bytes, odd exponent from 65537 to 256 bits, modulus odd, composite, without small factors,
+ *         not of a known weak family: ROCA, close primes (ca/weak_rsa.h)
+ * All else is refused: other curves, explicit curve parameters, Ed25519, RSA-PSS, DSA. Listed keys: signerd's list, ca/folder.h.
  *
  * Thread:  any; no state.
  * Memory:  the caller frees a key (CLEANUP(evp_pkey)) and wipes a secret (CLEANUP(secret)).

@@ -63,5 +63,7 @@ const struct command_table *command_table(void);
 
 /* The functions of the rows. */
 command_run migrate_run, user_add_run, user_list_run, node_add_run, node_list_run, node_show_run, version_run, help_run;
+command_run ca_init_run, ca_show_run, ca_rollover_run;
+command_run self_claim_import_run, self_claim_list_run, self_claim_remove_run;
 
 #endif

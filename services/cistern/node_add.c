@@ -2,27 +2,28 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ca/ca.h"
+#include "ca/csr.h"
+#include "ca/key.h"
 #include "cistern/command.h"
 #include "cistern/database.h"
 #include "cistern/node_files.h"
+#include "claim/signer.h"
 #include "model/access.h"
 #include "model/node_id.h"
 #include "store/node.h"
 #include "store/operator.h"
 
-enum { CA_FILE_BYTES_MAX = 16384 };
+enum { CA_FILE_BYTES_MAX = 16384, SIGNER_TIMEOUT_MS = 10000 };
 
 /* What the steps share. */
 struct addition {
 	const struct call *call;
 	const char *node_id, *folder;
-	struct ca *ca;
 	struct store *store;
 	struct node_files files;
 	char ca_text[CA_FILE_BYTES_MAX + 1];
 	struct secret key_pem;
-	struct ca_certificate certificate;
+	struct signed_certificate certificate;
 };
 
 static enum status check_node_id(const char *node_id, struct error *err)
@@ -57,38 +58,41 @@ static enum status read_ca_file(const char *path, char ret_text[CA_FILE_BYTES_MA
 	return STATUS_OK;
 }
 
-static enum status open_ca(const struct config *config, struct addition *addition, struct error *err)
+static enum status check_settings(const struct config *config, struct addition *addition, struct error *err)
 {
-	enum status st = need_setting(config->node_ca_cert_file, "node_ca_cert_file", err);
-	if (st == STATUS_OK)
-		st = need_setting(config->node_ca_key_file, "node_ca_key_file", err);
+	enum status st = need_setting(config->signer_socket, "signer_socket", err);
 	if (st == STATUS_OK)
 		st = need_setting(config->ca_file, "ca_file", err);
 	if (st == STATUS_OK)
 		st = read_ca_file(config->ca_file, addition->ca_text, err);
-	if (st == STATUS_OK)
-		st = ca_open(config->node_ca_cert_file, config->node_ca_key_file, &addition->ca, err);
 	return st;
 }
 
 static enum status make_certificate(struct addition *addition, struct error *err)
 {
+	const struct signer_options signer = { .socket_path = addition->call->config->signer_socket,
+					       .timeout_ms = SIGNER_TIMEOUT_MS };
 	CLEANUP(evp_pkey) EVP_PKEY *key = NULL;
+	CLEANUP(buffer) struct buffer csr = { 0 };
 	enum status st = ca_key_new(&key, err);
 	if (st == STATUS_OK)
 		st = ca_key_private_pem(key, &addition->key_pem, err);
 	if (st == STATUS_OK)
-		st = ca_issue(addition->ca, addition->node_id, key, &addition->certificate, err);
+		st = csr_write(key, addition->node_id, &csr, err);
+	if (st == STATUS_OK)
+		st = signer_sign(&signer, addition->node_id, csr.bytes, csr.len, &addition->certificate, err);
 	return st;
 }
 
 static enum status register_node(struct addition *addition, struct error *err)
 {
-	const struct ca_certificate *made = &addition->certificate;
+	const struct signed_certificate *made = &addition->certificate;
 	const struct node_certificate certificate = { .serial_hex = made->serial_hex,
 						      .certificate = made->pem,
 						      .not_before_us = made->not_before_us,
-						      .not_after_us = made->not_after_us };
+						      .not_after_us = made->not_after_us,
+						      .key_hash = made->key_hash,
+						      .ca_key_id = made->ca_key_id };
 	struct error reason = { .text = "" };
 	enum status st = store_node_register(addition->store, addition->node_id, &certificate, &reason);
 	if (st == STATUS_OK)
@@ -185,7 +189,6 @@ static void addition_done(struct addition *addition)
 	node_files_close(&addition->files);
 	secret_done(&addition->key_pem);
 	store_close(addition->store);
-	ca_close(addition->ca);
 }
 
 enum status node_add_run(const struct call *call, struct output *output, struct error *err)
@@ -196,7 +199,7 @@ enum status node_add_run(const struct call *call, struct output *output, struct 
 				     .files = { .folder = -1 } };
 	enum status st = check_node_id(addition.node_id, err);
 	if (st == STATUS_OK)
-		st = open_ca(call->config, &addition, err);
+		st = check_settings(call->config, &addition, err);
 	if (st == STATUS_OK)
 		st = database_open(call->config, &addition.store, err);
 	if (st == STATUS_OK)

@@ -14,21 +14,37 @@
 #include "api/api.h"
 #include "base/log.h"
 #include "broker/publisher.h"
+#include "claim/claim.h"
+#include "claim/renewal.h"
 #include "config/config.h"
 #include "ingest/ingest.h"
 #include "push/mailer.h"
+#include "revocation/crl.h"
+#include "revocation/revocation.h"
 #include "store/store.h"
 
 /* Clients of the API give up after 5 s (rest.md section 15); a batch may be large. Stopping is told to take 10 s at most. */
-enum { EXIT_USAGE = 2, API_STATEMENT_MS = 2000, INGEST_STATEMENT_MS = 10000, DATABASE_RETRY_S = 1, STOP_S = 9 };
+enum {
+	EXIT_USAGE = 2,
+	API_STATEMENT_MS = 2000,
+	INGEST_STATEMENT_MS = 10000,
+	SIGNER_MS = 3000,
+	DATABASE_RETRY_S = 1,
+	STOP_S = 9
+};
 
 struct app {
 	struct config config;
+	char broker_name[SETTING_TEXT_MAX + 8]; /* host:port, what it says of itself is kept under this name */
 	struct broker_options publisher_broker;
 	struct publisher *publisher;
 	struct mailer *mailer;
 	struct account *account;
+	struct claim *claim;
+	struct renewal *renewal;
 	struct ingest *ingest;
+	struct revocation *revocation;
+	struct crl *crl;
 	struct api *api;
 };
 
@@ -142,14 +158,62 @@ static enum status start_publisher(struct app *app, struct error *err)
 	return publisher_start(&app->publisher_broker, &app->publisher, err);
 }
 
+static struct signer_options signer_options(const struct config *config)
+{
+	return (struct signer_options){ .socket_path = config->signer_socket, .timeout_ms = SIGNER_MS };
+}
+
+static enum status start_claim(struct app *app, struct error *err)
+{
+	const struct config *config = &app->config;
+	const struct claim_options options = { .signer = signer_options(config),
+					       .quota = config->claim_quota,
+					       .pending_s = config->claim_pending_s,
+					       .mqtt_host = config->mqtt_host,
+					       .mqtt_cred_host = config->mqtt_cred_host,
+					       .self_claim = config->self_claim,
+					       .self_claim_key_file = config->self_claim_key_file };
+	return claim_open(&options, &app->claim, err);
+}
+
+static enum status start_renewal(struct app *app, struct error *err)
+{
+	const struct config *config = &app->config;
+	const struct renewal_options options = { .store = store_options(config, "cisternd renewal", API_STATEMENT_MS),
+						 .signer = signer_options(config),
+						 .publisher = app->publisher };
+	return renewal_start(&options, &app->renewal, err);
+}
+
 static enum status start_ingest(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
 	const struct ingest_options options = { .broker = broker_options(config, "cistern.ingest"),
+						.broker_name = app->broker_name,
 						.store = store_options(config, "cisternd ingest", INGEST_STATEMENT_MS),
 						.batch_max = (int)config->ingest_batch_max,
 						.batch_wait_ms = (int)config->ingest_batch_wait_ms };
 	return ingest_start(&options, &app->ingest, err);
+}
+
+static enum status start_revocation(struct app *app, struct error *err)
+{
+	const struct revocation_options options = {
+		.broker_name = app->broker_name,
+		.store = store_options(&app->config, "cisternd revocation", API_STATEMENT_MS),
+		.publisher = app->publisher,
+	};
+	return revocation_start(&options, &app->revocation, err);
+}
+
+static enum status start_crl(struct app *app, struct error *err)
+{
+	const struct crl_options options = {
+		.store = store_options(&app->config, "cisternd crl", API_STATEMENT_MS),
+		.signer = signer_options(&app->config),
+		.file = app->config.crl_file,
+	};
+	return crl_start(&options, &app->crl, err);
 }
 
 static enum status start_api(struct app *app, struct error *err)
@@ -159,6 +223,7 @@ static enum status start_api(struct app *app, struct error *err)
 		.store = store_options(config, "cisternd api", API_STATEMENT_MS),
 		.account = app->account,
 		.publisher = app->publisher,
+		.claim = app->claim,
 		.probes = { { "broker", is_publishing, app }, { "ingest", is_consuming, app } },
 		.bind = config->api_bind,
 		.port = (int)config->api_port,
@@ -173,6 +238,7 @@ static enum status start_api(struct app *app, struct error *err)
 		.mqtt_host = config->mqtt_host,
 		.mqtt_cred_host = config->mqtt_cred_host,
 		.sign_in_per_minute = (int)config->sign_in_per_minute,
+		.claims_per_minute = (int)config->claims_per_minute,
 		.requests_per_second = (int)config->requests_per_second,
 		.mapping_window_s = (int)config->mapping_window_s,
 	};
@@ -183,7 +249,8 @@ static enum status start_api(struct app *app, struct error *err)
 static enum status start(struct app *app, struct error *err)
 {
 	static enum status (*const steps[])(struct app *, struct error *) = {
-		start_mailer, start_account, start_publisher, start_ingest, start_api,
+		start_mailer, start_account,    start_claim, start_publisher, start_renewal,
+		start_ingest, start_revocation, start_crl,   start_api,
 	};
 	enum status st = STATUS_OK;
 	for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(steps); i++)
@@ -204,8 +271,12 @@ static void stop(struct app *app)
 	(void)signal(SIGALRM, leave_now);
 	(void)alarm(STOP_S);
 	api_stop(app->api);
+	crl_stop(app->crl);
+	revocation_stop(app->revocation);
 	ingest_stop(app->ingest);
+	renewal_stop(app->renewal);
 	publisher_stop(app->publisher);
+	claim_close(app->claim);
 	account_close(app->account);
 	mailer_stop(app->mailer);
 }
@@ -220,6 +291,8 @@ static int run(struct app *app)
 	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 
+	(void)snprintf(app->broker_name, sizeof(app->broker_name), "%s:%d", app->config.broker_host,
+		       (int)app->config.broker_port);
 	struct error err = { .status = STATUS_OK };
 	enum status st = wait_for_database(app, &signals, &err);
 	if (st == STATUS_UNAVAILABLE)

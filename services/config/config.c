@@ -14,10 +14,21 @@
 	{ #field, SETTING_BOOLEAN, 0, 0, otherwise, offsetof(struct config, field), help }
 /* clang-format on */
 
-enum { OPTIONAL = 0, REQUIRED = 1 };
+enum { OPTIONAL = 0 };
+
+/* What signerd has too, and nothing else: it must not even know where the database is. */
+/* clang-format off */
+#define SIGNER_ROWS \
+	TEXT(signer_socket, OPTIONAL, "", "unix socket of signerd; none: no certificate can be issued"), \
+	TEXT(signer_ca_dir, OPTIONAL, "", "folder with the node CAs; only for signerd and 'cistern ca'"), \
+	TEXT(signer_passphrase_file, OPTIONAL, "", "file with the passphrase of the CA keys"), \
+	TEXT(signer_log_file, OPTIONAL, "", "where signerd writes down every certificate before it hands it out"), \
+	TEXT(signer_clients, OPTIONAL, "cistern", "users that may ask signerd, beside root; separated by commas")
+#define LOG_ROW TEXT(log_level, OPTIONAL, "info", "error, warn, info or debug")
+/* clang-format on */
 
 static const struct setting rows[] = {
-	TEXT(database_url, REQUIRED, NULL, "PostgreSQL URL of the daemon's role"),
+	TEXT(database_url, OPTIONAL, "", "PostgreSQL URL of the daemon's role"),
 	TEXT(database_owner_url, OPTIONAL, "", "PostgreSQL URL of the schema's owner; only for 'cistern migrate'"),
 	TEXT(database_password_file, OPTIONAL, "", "file with the password for the database URLs"),
 	TEXT(database_role, OPTIONAL, "", "role to take on after connecting, when the login has more rights"),
@@ -53,14 +64,8 @@ static const struct setting rows[] = {
 	INTEGER(mapping_window_s, 1, 3600, "60", "how long one side of a mapping waits for the other"),
 	INTEGER(ingest_batch_max, 1, 10000, "1000", "messages committed together at most"),
 	INTEGER(ingest_batch_wait_ms, 0, 1000, "2", "how long a batch waits for more messages"),
-	TEXT(node_ca_cert_file, OPTIONAL, "", "the node CA's certificate; only for 'cistern node add'"),
-	TEXT(node_ca_key_file, OPTIONAL, "", "its key"),
 	TEXT(ca_file, OPTIONAL, "", "the CA that nodes trust, copied beside a new node's certificate"),
-	TEXT(signer_socket, OPTIONAL, "", "unix socket of signerd; none: no certificate can be issued"),
-	TEXT(signer_ca_dir, OPTIONAL, "", "folder with the node CAs; only for signerd and 'cistern ca'"),
-	TEXT(signer_passphrase_file, OPTIONAL, "", "file with the passphrase of the CA keys"),
-	TEXT(signer_log_file, OPTIONAL, "", "where signerd writes down every certificate before it hands it out"),
-	TEXT(signer_clients, OPTIONAL, "cistern", "users that may ask signerd, beside root; separated by commas"),
+	SIGNER_ROWS,
 	TEXT(node_trust_dir, OPTIONAL, "", "folder with the node CAs' certificates that the broker trusts"),
 	TEXT(broker_pid_file, OPTIONAL, "", "of a broker on this machine; only for 'cistern ca rollover'"),
 	TEXT(revocation_local_file, OPTIONAL, "",
@@ -71,8 +76,10 @@ static const struct setting rows[] = {
 	INTEGER(claims_per_minute, 1, 100000, "30", "claim requests per minute, per source and per account"),
 	BOOLEAN(self_claim, "false", "nodes on the administrator's list may claim by themselves"),
 	TEXT(self_claim_key_file, OPTIONAL, "", "file with the key that the list's secrets are encrypted with"),
-	TEXT(log_level, OPTIONAL, "info", "error, warn, info or debug"),
+	LOG_ROW,
 };
+
+static const struct setting signer_rows[] = { SIGNER_ROWS, LOG_ROW };
 
 enum status config_read(const char *path, struct config *ret_config, struct error *err)
 {
@@ -82,4 +89,14 @@ enum status config_read(const char *path, struct config *ret_config, struct erro
 void config_print(void)
 {
 	settings_print(rows, ARRAY_LEN(rows));
+}
+
+enum status config_read_signer(const char *path, struct config *ret_config, struct error *err)
+{
+	return settings_read(signer_rows, ARRAY_LEN(signer_rows), path, ret_config, err);
+}
+
+void config_print_signer(void)
+{
+	settings_print(signer_rows, ARRAY_LEN(signer_rows));
 }

@@ -25,7 +25,7 @@ struct config {
 	setting_text smtp_url, smtp_from, smtp_user, smtp_password_file, smtp_ca_file;
 	int64_t mapping_window_s;
 	int64_t ingest_batch_max, ingest_batch_wait_ms;
-	setting_text node_ca_cert_file, node_ca_key_file, ca_file;
+	setting_text ca_file;
 	setting_text signer_socket, signer_ca_dir, signer_passphrase_file, signer_log_file, signer_clients;
 	setting_text node_trust_dir, broker_pid_file, revocation_local_file, crl_file;
 	int64_t claim_quota, claim_pending_s, claims_per_minute;
@@ -37,5 +37,9 @@ struct config {
 MUST_CHECK enum status config_read(const char *path, struct config *ret_config, struct error *err);
 /* All rows, for --help. */
 void config_print(void);
+
+/* signerd's file: it has the rows signer_... and log_level alone, and any other is refused. */
+MUST_CHECK enum status config_read_signer(const char *path, struct config *ret_config, struct error *err);
+void config_print_signer(void);
 
 #endif

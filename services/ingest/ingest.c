@@ -62,6 +62,7 @@ static bool take(void *context, const struct delivery *delivery)
 	char *payload = arena_copy(ingest->arena, delivery->payload, delivery->payload_len);
 	if (!topic || !payload)
 		abort(); /* out of memory: nothing is acknowledged, everything comes again */
+	message->broker = ingest->options.broker_name;
 	message->topic = topic;
 	message->payload = (struct json_slice){ payload, delivery->payload_len };
 	message->key.mid = delivery->mid;

@@ -22,6 +22,7 @@ struct ingest;
 
 struct ingest_options {
 	struct broker_options broker;
+	const char *broker_name; /* what it says of itself is kept under this name */
 	struct store_options store;
 	int batch_max;     /* messages */
 	int batch_wait_ms; /* for more messages, after the first */

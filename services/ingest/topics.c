@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "model/access.h"
+#include "model/revocation.h"
 #include "model/topic.h"
 
-enum { SMALL = 4096, NODE_DOCUMENT = JSON_BYTES_MAX };
+enum { SMALL = 4096, COUNTERS = 32768, NODE_DOCUMENT = JSON_BYTES_MAX };
 
 static const struct topic_handler topic_handlers[] = {
 	/* suffix, grouped, whole, payload limit, handler, secret */
@@ -19,8 +20,11 @@ static const struct topic_handler topic_handlers[] = {
 	{ "otafetch", false, NULL, SMALL, handle_ota_fetch, false },
 	{ "otastatus", false, NULL, SMALL, handle_ota_status, false },
 	{ "status", false, NULL, SMALL, handle_ota_status, false }, /* the textbook's name for it */
+	{ "certificate/request", false, NULL, SMALL, handle_certificate_request, false },
 	{ NULL, false, "cistern/presence/+", SMALL, handle_presence, false },
 	{ NULL, false, "cistern/broker", SMALL, handle_broker, false },
+	{ NULL, false, REVOCATION_STATE_TOPIC, SMALL, handle_broker_revocation, false },
+	{ NULL, false, "cistern/counters", COUNTERS, handle_broker_counters, false },
 };
 
 static bool is_handler_of(const struct topic_handler *handler, const struct access_row *row)
@@ -35,10 +39,10 @@ static const struct topic_handler *find_whole(const char *topic, struct message 
 		const char *filter = topic_handlers[i].whole;
 		if (!filter || !topic_filter_covers(filter, strlen(filter), topic, strlen(topic)))
 			continue;
-		const char *last = strrchr(topic, '/') + 1;
-		if (!node_id_valid(last, strlen(last)))
+		const char *last = filter[strlen(filter) - 1] == '+' ? strrchr(topic, '/') + 1 : NULL;
+		if (last && !node_id_valid(last, strlen(last)))
 			return NULL;
-		memcpy(message->node_id, last, strlen(last) + 1);
+		(void)snprintf(message->node_id, sizeof(message->node_id), "%s", last ? last : "");
 		return &topic_handlers[i];
 	}
 	return NULL;

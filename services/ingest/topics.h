@@ -20,9 +20,10 @@
 struct batch;
 
 struct message {
+	const char *broker; /* which one it came from, for what it says of itself */
 	const char *topic;
 	struct json_slice payload;     /* JSON or not; NUL behind its end */
-	char node_id[NODE_ID_MAX + 1]; /* from the topic, the only place to believe */
+	char node_id[NODE_ID_MAX + 1]; /* from the topic, the only place to believe; "": it is about no node */
 	int64_t received_at_us;
 	struct delivery_key key;
 };
@@ -33,7 +34,9 @@ struct topic_handler {
 	const char
 		*suffix; /* behind node/<id>/; its basic-ingest form comes from model/access.h. NULL: `whole` is used */
 	bool grouped;    /* with a group id behind the suffix */
-	const char *whole; /* a topic filter outside the nodes' trees, which only the plugin publishes to */
+	const char
+		*whole; /* a topic filter outside the nodes' trees, which only the plugin publishes to. Ends it in '+',
+			    * then that segment is a node id */
 	size_t payload_max;
 	topic_handle *handle;
 	bool secret; /* a dead letter keeps no copy of the payload */
@@ -54,7 +57,10 @@ topic_handle handle_mapping;
 topic_handle handle_ota_fetch;
 topic_handle handle_ota_status;
 topic_handle handle_alert;
+topic_handle handle_certificate_request;
 topic_handle handle_presence;
 topic_handle handle_broker;
+topic_handle handle_broker_revocation;
+topic_handle handle_broker_counters;
 
 #endif

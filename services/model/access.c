@@ -34,7 +34,7 @@ static const struct access_row rows[] = {
 	{ PART("otaurl"), false, ACCESS_TO_NODE, NULL, false },
 	{ PART("to-node"), false, ACCESS_TO_NODE, NULL, false },
 	/* ours: a node asks for its next certificate over its own link, docs/certificates.md */
-	{ PART("certificate/request"), false, ACCESS_TO_CLOUD, NULL, false },
+	{ PART("certificate/request"), false, ACCESS_TO_CLOUD, NULL, true },
 	{ PART("certificate/response"), false, ACCESS_TO_NODE, NULL, false },
 };
 

@@ -32,6 +32,8 @@ enum status connection_status(const PGresult *result, PGconn *connection, struct
 enum status connection_open(const struct store_options *options, PGconn **ret_connection, struct error *err)
 {
 	CLEANUP(secret) struct secret password = { .len = 0 };
+	if (!*options->url) /* libpq would make one up from its environment */
+		return error_set(err, STATUS_INVALID, "setting 'database_url' is not set");
 	if (options->password_file && *options->password_file) {
 		enum status st = secret_read(&password, options->password_file, err);
 		if (st != STATUS_OK)

@@ -7,20 +7,23 @@
 enum status store_node_register(struct store *store, const char *node_id, const struct node_certificate *certificate,
 				struct error *err)
 {
-	const struct arg node[] = { arg_text(node_id) };
-	const struct arg issued[] = { arg_text(node_id), arg_text(certificate->serial_hex),
-				      arg_text(certificate->certificate), arg_time_us(certificate->not_before_us),
-				      arg_time_us(certificate->not_after_us) };
-	enum status st = store_batch_begin(store, err);
-	if (st == STATUS_OK)
-		st = store_batch_send(store, QUERY_NODE_INSERT, node, ARRAY_LEN(node), err);
-	if (st == STATUS_OK)
-		st = store_batch_send(store, QUERY_NODE_CERTIFICATE_SUPERSEDE, node, ARRAY_LEN(node), err);
-	if (st == STATUS_OK)
-		st = store_batch_send(store, QUERY_NODE_CERTIFICATE_INSERT, issued, ARRAY_LEN(issued), err);
-	if (st == STATUS_OK)
-		st = store_batch_finish(store, err);
-	return st;
+	const struct arg args[] = { arg_text(node_id),
+				    arg_text(certificate->serial_hex),
+				    arg_text(certificate->certificate),
+				    arg_time_us(certificate->not_before_us),
+				    arg_time_us(certificate->not_after_us),
+				    arg_bytes(certificate->key_hash, NODE_KEY_HASH_BYTES),
+				    arg_text(certificate->ca_key_id) };
+	CLEANUP(pg_result) PGresult *rows = NULL;
+	enum status st = store_query(store, QUERY_NODE_REGISTER, args, ARRAY_LEN(args), &rows, err);
+	if (st != STATUS_OK)
+		return st;
+	const char *said = row_text(rows, 0, 0);
+	if (strcmp(said, "ok") == 0)
+		return STATUS_OK;
+	if (strcmp(said, "key_taken") == 0)
+		return error_set(err, STATUS_CONFLICT, "the key serves another node");
+	return error_set(err, STATUS_CONFLICT, "the node is %s", said);
 }
 
 /* Copies what fits, never half of a UTF-8 character. */

@@ -9,15 +9,19 @@
 enum { COLUMNS_MAX = 9 };
 
 /* The statements of a batch, in the order in which they are sent: presence after the broker's start, the sweep after the
- * values and the configurations. */
+ * values and the configurations, a certificate's first use after presence, which has locked the nodes by then. */
 enum table {
 	TABLE_PARAMS,
 	TABLE_CONFIG,
 	TABLE_SWEEP,
 	TABLE_PRESENCE,
+	TABLE_CONNECTION,
+	TABLE_CONNECTION_PRUNE,
+	TABLE_CERTIFICATE,
 	TABLE_OTA_FETCH,
 	TABLE_OTA_STATUS,
 	TABLE_ALERT,
+	TABLE_CERTIFICATE_REQUEST,
 	TABLE_DEAD_LETTER,
 	N_TABLES
 };
@@ -26,32 +30,54 @@ struct table_form {
 	enum query query;
 	int n_columns;
 	enum column_type types[COLUMNS_MAX];
+	bool after_start; /* two more arguments: number and time of the broker's start in this batch, 0 without one */
 };
 
 /* Column order: the unnest() of each statement in sql/queries/report.sql. */
 static const struct table_form forms[N_TABLES] = {
 	[TABLE_PARAMS] = { QUERY_REPORT_PARAMS,
 			   5,
-			   { COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_BIGINT } },
+			   { COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_BIGINT },
+			   false },
 	[TABLE_CONFIG] = { QUERY_REPORT_CONFIG,
 			   7,
 			   { COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT,
-			     COLUMN_BIGINT } },
-	[TABLE_SWEEP] = { QUERY_REPORT_PARAMS_SWEEP, 2, { COLUMN_TEXT, COLUMN_BIGINT } },
-	[TABLE_PRESENCE] = { QUERY_REPORT_PRESENCE, 4, { COLUMN_TEXT, COLUMN_BOOLEAN, COLUMN_BIGINT, COLUMN_BIGINT } },
-	[TABLE_OTA_FETCH] = { QUERY_REPORT_OTA_FETCH, 4, { COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_BIGINT } },
+			     COLUMN_BIGINT },
+			   false },
+	[TABLE_SWEEP] = { QUERY_REPORT_PARAMS_SWEEP, 2, { COLUMN_TEXT, COLUMN_BIGINT }, false },
+	[TABLE_PRESENCE] = { QUERY_REPORT_PRESENCE,
+			     5,
+			     { COLUMN_TEXT, COLUMN_BOOLEAN, COLUMN_BIGINT, COLUMN_BIGINT, COLUMN_TEXT },
+			     true },
+	[TABLE_CONNECTION] = { QUERY_REPORT_CONNECTIONS,
+			       6,
+			       { COLUMN_TEXT, COLUMN_BOOLEAN, COLUMN_BIGINT, COLUMN_BIGINT, COLUMN_TEXT, COLUMN_TEXT },
+			       true },
+	[TABLE_CONNECTION_PRUNE] = { QUERY_REPORT_CONNECTIONS_PRUNE, 1, { COLUMN_TEXT }, false },
+	[TABLE_CERTIFICATE] = { QUERY_REPORT_CERTIFICATES_CONNECTED, 2, { COLUMN_TEXT, COLUMN_TEXT }, false },
+	[TABLE_OTA_FETCH] = { QUERY_REPORT_OTA_FETCH,
+			      4,
+			      { COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_BIGINT },
+			      false },
 	[TABLE_OTA_STATUS] = { QUERY_REPORT_OTA_STATUS,
 			       9,
 			       { COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_BIGINT, COLUMN_BIGINT,
-				 COLUMN_BIGINT, COLUMN_BYTES, COLUMN_BOOLEAN } },
+				 COLUMN_BIGINT, COLUMN_BYTES, COLUMN_BOOLEAN },
+			       false },
 	[TABLE_ALERT] = { QUERY_REPORT_ALERT,
 			  8,
 			  { COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_BOOLEAN, COLUMN_BIGINT, COLUMN_BIGINT,
-			    COLUMN_BYTES, COLUMN_BOOLEAN } },
+			    COLUMN_BYTES, COLUMN_BOOLEAN },
+			  false },
+	[TABLE_CERTIFICATE_REQUEST] = { QUERY_REPORT_CERTIFICATE_REQUEST,
+					4,
+					{ COLUMN_TEXT, COLUMN_TEXT, COLUMN_BYTES, COLUMN_BIGINT },
+					false },
 	[TABLE_DEAD_LETTER] = { QUERY_REPORT_DEAD_LETTER,
 				8,
 				{ COLUMN_TEXT, COLUMN_TEXT, COLUMN_BYTES, COLUMN_BIGINT, COLUMN_BIGINT, COLUMN_BIGINT,
-				  COLUMN_BYTES, COLUMN_BOOLEAN } },
+				  COLUMN_BYTES, COLUMN_BOOLEAN },
+				false },
 };
 
 /* Mapping messages are few and each is a statement of its own: what one does, the next must see. */
@@ -68,6 +94,7 @@ struct report {
 	size_t n_mappings, mappings_capacity;
 	bool broker_started;
 	int64_t broker_session_no, broker_at_us;
+	struct broker_said_row revocation, counters; /* broker NULL: nothing was said */
 };
 
 struct report *report_new(void)
@@ -112,6 +139,8 @@ void report_clear(struct report *report)
 	}
 	clear_mappings(report);
 	report->broker_started = false;
+	report->broker_session_no = report->broker_at_us = 0;
+	report->revocation.broker = report->counters.broker = NULL;
 }
 
 static void put_text(struct column *column, const char *text)
@@ -156,13 +185,25 @@ void report_config(struct report *report, const struct config_row *row)
 	column_put_i64(&columns[6], row->at_us);
 }
 
-void report_presence(struct report *report, const char *node_id, bool connected, int64_t session_no, int64_t at_us)
+static void put_presence(struct column *columns, const struct presence_row *row)
 {
-	struct column *columns = report->columns[TABLE_PRESENCE];
-	put_text(&columns[0], node_id);
-	column_put_bool(&columns[1], connected);
-	column_put_i64(&columns[2], session_no);
-	column_put_i64(&columns[3], at_us);
+	put_text(&columns[0], row->node_id);
+	column_put_bool(&columns[1], row->connected);
+	column_put_i64(&columns[2], row->session_no);
+	column_put_i64(&columns[3], row->at_us);
+	put_text(&columns[4], row->address);
+}
+
+void report_presence(struct report *report, const struct presence_row *row)
+{
+	put_presence(report->columns[TABLE_PRESENCE], row);
+	put_presence(report->columns[TABLE_CONNECTION], row);
+	put_text(&report->columns[TABLE_CONNECTION][5], row->reason);
+	put_text(&report->columns[TABLE_CONNECTION_PRUNE][0], row->node_id);
+	if (!row->connected || !row->certificate)
+		return;
+	put_text(&report->columns[TABLE_CERTIFICATE][0], row->node_id);
+	put_text(&report->columns[TABLE_CERTIFICATE][1], row->certificate);
 }
 
 void report_broker_started(struct report *report, int64_t session_no, int64_t at_us)
@@ -172,6 +213,16 @@ void report_broker_started(struct report *report, int64_t session_no, int64_t at
 	report->broker_started = true;
 	report->broker_session_no = session_no;
 	report->broker_at_us = at_us;
+}
+
+void report_broker_revocation(struct report *report, const struct broker_said_row *row)
+{
+	report->revocation = *row;
+}
+
+void report_broker_counters(struct report *report, const struct broker_said_row *row)
+{
+	report->counters = *row;
 }
 
 void report_ota_fetch(struct report *report, const char *node_id, const char *fw_version, const char *network_id,
@@ -205,6 +256,15 @@ void report_alert(struct report *report, const struct alert_row *row)
 	column_put_bool(&columns[3], row->salvaged);
 	column_put_i64(&columns[4], row->at_us);
 	put_key(&columns[5], &row->key);
+}
+
+void report_certificate_request(struct report *report, const struct certificate_request_row *row)
+{
+	struct column *columns = report->columns[TABLE_CERTIFICATE_REQUEST];
+	put_text(&columns[0], row->node_id);
+	put_text(&columns[1], row->csr);
+	column_put_text(&columns[2], (const char *)row->csr_hash, row->csr_hash_len);
+	column_put_i64(&columns[3], row->at_us);
 }
 
 static char *copy_text(const char *text)
@@ -281,7 +341,28 @@ static enum status send_broker_started(struct store *store, const struct report 
 	if (!report->broker_started)
 		return STATUS_OK;
 	const struct arg args[] = { arg_i64(report->broker_session_no), arg_time_us(report->broker_at_us) };
-	return store_batch_send(store, QUERY_REPORT_BROKER_STARTED, args, ARRAY_LEN(args), err);
+	enum status st = store_batch_send(store, QUERY_REPORT_BROKER_STARTED, args, ARRAY_LEN(args), err);
+	if (st == STATUS_OK)
+		st = store_batch_send(store, QUERY_REPORT_CONNECTIONS_OVER, args, ARRAY_LEN(args), err);
+	return st;
+}
+
+static enum status send_broker_said(struct store *store, const struct report *report, struct error *err)
+{
+	enum status st = STATUS_OK;
+	if (report->revocation.broker) {
+		const struct broker_said_row *row = &report->revocation;
+		const struct arg args[] = { arg_text(row->broker), arg_text(row->epoch), arg_i64(row->version),
+					    arg_bytes(row->said.at, row->said.len), arg_time_us(row->at_us) };
+		st = store_batch_send(store, QUERY_REPORT_BROKER_REVOCATION, args, ARRAY_LEN(args), err);
+	}
+	if (st == STATUS_OK && report->counters.broker) {
+		const struct broker_said_row *row = &report->counters;
+		const struct arg args[] = { arg_text(row->broker), arg_bytes(row->said.at, row->said.len),
+					    arg_time_us(row->at_us) };
+		st = store_batch_send(store, QUERY_REPORT_BROKER_COUNTERS, args, ARRAY_LEN(args), err);
+	}
+	return st;
 }
 
 static enum status send_table(struct store *store, struct report *report, enum table table, struct error *err)
@@ -289,10 +370,15 @@ static enum status send_table(struct store *store, struct report *report, enum t
 	struct column *columns = report->columns[table];
 	if (columns[0].n == 0)
 		return STATUS_OK;
-	struct arg args[COLUMNS_MAX];
+	struct arg args[COLUMNS_MAX + 2];
+	size_t n_args = 0;
 	for (int i = 0; i < forms[table].n_columns; i++)
-		args[i] = arg_column(&columns[i]);
-	return store_batch_send(store, forms[table].query, args, (size_t)forms[table].n_columns, err);
+		args[n_args++] = arg_column(&columns[i]);
+	if (forms[table].after_start) {
+		args[n_args++] = arg_i64(report->broker_session_no);
+		args[n_args++] = arg_time_us(report->broker_at_us);
+	}
+	return store_batch_send(store, forms[table].query, args, n_args, err);
 }
 
 static enum status send_mapping(struct store *store, const struct mapping_entry *entry, struct error *err)
@@ -315,6 +401,8 @@ enum status store_report_write(struct store *store, struct report *report, struc
 		st = send_broker_started(store, report, err);
 	for (int table = 0; st == STATUS_OK && table < N_TABLES; table++)
 		st = send_table(store, report, (enum table)table, err);
+	if (st == STATUS_OK)
+		st = send_broker_said(store, report, err);
 	for (size_t i = 0; st == STATUS_OK && i < report->n_mappings; i++)
 		st = send_mapping(store, &report->mappings[i], err);
 	if (st == STATUS_OK)

@@ -48,9 +48,27 @@ struct config_row {
 };
 void report_config(struct report *report, const struct config_row *row);
 
-void report_presence(struct report *report, const char *node_id, bool connected, int64_t session_no, int64_t at_us);
+struct presence_row {
+	const char *node_id;
+	bool connected;
+	int64_t session_no, at_us;
+	const char *address, *certificate; /* of a connect; NULL: not told. certificate: SHA-256 in hex */
+	const char *reason;                /* of a disconnect; NULL: not told */
+};
+/* Also the history, and a certificate that has worked for the first time. */
+void report_presence(struct report *report, const struct presence_row *row);
 /* Every session numbered below session_no is over. */
 void report_broker_started(struct report *report, int64_t session_no, int64_t at_us);
+
+/* What a broker said of itself; the last of a batch counts. `broker`, `epoch` and `said` must live until the report is cleared. */
+struct broker_said_row {
+	const char *broker, *epoch;
+	int64_t version;
+	struct json_slice said;
+	int64_t at_us;
+};
+void report_broker_revocation(struct report *report, const struct broker_said_row *row);
+void report_broker_counters(struct report *report, const struct broker_said_row *row);
 
 void report_ota_fetch(struct report *report, const char *node_id, const char *fw_version, const char *network_id,
 		      int64_t at_us);
@@ -80,6 +98,16 @@ struct mapping_row {
 	struct delivery_key key;
 };
 void report_mapping(struct report *report, const struct mapping_row *row);
+
+/* A node asks for its next certificate; the newest request of a node counts. Tells the renewal thread at the commit. */
+struct certificate_request_row {
+	const char *node_id;
+	const char *csr;               /* PEM */
+	const unsigned char *csr_hash; /* SHA-256: the same request again is known by it */
+	size_t csr_hash_len;
+	int64_t at_us;
+};
+void report_certificate_request(struct report *report, const struct certificate_request_row *row);
 
 enum { DEAD_LETTER_BYTES_MAX = 4096 };
 struct dead_letter_row {

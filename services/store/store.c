@@ -1,5 +1,6 @@
 #include "store/store.h"
 
+#include <errno.h>
 #include <libpq-fe.h>
 #include <poll.h>
 #include <stdio.h>
@@ -26,6 +27,13 @@ struct store {
 	struct store_options options;
 	PGconn *connection; /* NULL while the database is away */
 	int64_t retry_at_us;
+	bool listening[N_STORE_CHANNELS];
+	unsigned n_connections; /* made so far */
+};
+
+static const enum query listen_queries[N_STORE_CHANNELS] = {
+	[STORE_CHANNEL_REVOCATION] = QUERY_LISTEN_REVOCATION,
+	[STORE_CHANNEL_CERTIFICATE_REQUEST] = QUERY_LISTEN_CERTIFICATE_REQUEST,
 };
 
 static enum status set_up_session(const struct store_options *options, PGconn *connection, struct error *err)
@@ -118,6 +126,21 @@ static enum status prepare_all(PGconn *connection, int wait_ms, struct error *er
 	return st;
 }
 
+/* Before anything is looked for on this connection, so that what comes after the look is told of. */
+static enum status listen_again(const struct store *store, PGconn *connection, struct error *err)
+{
+	for (size_t i = 0; i < N_STORE_CHANNELS; i++) {
+		if (!store->listening[i])
+			continue;
+		CLEANUP(pg_result)
+		PGresult *result =
+			PQexecPrepared(connection, statements[listen_queries[i]].name, 0, NULL, NULL, NULL, 0);
+		if (PQresultStatus(result) != PGRES_COMMAND_OK)
+			return connection_status(result, connection, err);
+	}
+	return STATUS_OK;
+}
+
 static enum status connect_store(struct store *store, struct error *err)
 {
 	CLEANUP(pg_connection) PGconn *connection = NULL;
@@ -128,9 +151,12 @@ static enum status connect_store(struct store *store, struct error *err)
 		st = check_schema(connection, err);
 	if (st == STATUS_OK)
 		st = prepare_all(connection, answer_wait_ms(&store->options), err);
+	if (st == STATUS_OK)
+		st = listen_again(store, connection, err);
 	if (st != STATUS_OK)
 		return st;
 	store->connection = STEAL(connection);
+	store->n_connections++;
 	return STATUS_OK;
 }
 
@@ -232,10 +258,21 @@ enum status store_query(struct store *store, enum query query, const struct arg 
 	if (st != STATUS_OK)
 		return after_failure(store, st);
 	CLEANUP(pg_result) PGresult *rows = PQgetResult(connection);
-	CLEANUP(pg_result) PGresult *end = rows ? PQgetResult(connection) : NULL;
-	(void)end; /* NULL: the end of the results */
+	/* the statement is done with its rows; only then comes the commit, whose failure is a second result */
+	if (rows)
+		st = connection_wait(connection, answer_wait_ms(&store->options), err);
+	if (st != STATUS_OK)
+		return after_failure(store, st);
+	CLEANUP(pg_result) PGresult *failure = rows ? PQgetResult(connection) : NULL;
 	ExecStatusType kind = PQresultStatus(rows);
-	if (kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK)
+	bool is_done = kind == PGRES_TUPLES_OK || kind == PGRES_COMMAND_OK;
+	if (is_done && failure) {
+		st = connection_status(failure, connection, err);
+		for (PGresult *rest; (rest = PQgetResult(connection));) /* to the end, for the next statement */
+			PQclear(rest);
+		return after_failure(store, st);
+	}
+	if (!is_done)
 		return after_failure(store, connection_status(rows, connection, err));
 	*ret_rows = STEAL(rows);
 	return STATUS_OK;
@@ -254,6 +291,46 @@ enum status store_execute(struct store *store, enum query query, const struct ar
 	if (ret_affected)
 		*ret_affected = affected;
 	return STATUS_OK;
+}
+
+enum status store_listen(struct store *store, enum store_channel channel, struct error *err)
+{
+	store->listening[channel] = true;
+	return store_execute(store, listen_queries[channel], NULL, 0, NULL, err);
+}
+
+/* Empties the list of what was told. */
+static bool was_told(PGconn *connection)
+{
+	bool told = false;
+	for (PGnotify *notify; (notify = PQnotifies(connection)); told = true)
+		PQfreemem(notify);
+	return told;
+}
+
+enum status store_wait_notify(struct store *store, int wait_ms, int wake_fd, struct error *err)
+{
+	unsigned n_connections = store->n_connections;
+	enum status st = need_connection(store, err);
+	if (store->n_connections != n_connections)
+		return STATUS_OK; /* on the former one nobody listened at the end */
+	if (st != STATUS_OK && wait_ms > STORE_RETRY_MS)
+		wait_ms = STORE_RETRY_MS;
+	int64_t until_us = clock_monotonic_us() + (int64_t)wait_ms * 1000;
+	for (;;) {
+		if (st == STATUS_OK && was_told(store->connection))
+			return STATUS_OK;
+		int64_t left_us = until_us - clock_monotonic_us();
+		/* poll() passes over a negative file */
+		struct pollfd files[] = { { .fd = wake_fd, .events = POLLIN },
+					  { .fd = st == STATUS_OK ? PQsocket(store->connection) : -1,
+					    .events = POLLIN } };
+		int n_ready = poll(files, ARRAY_LEN(files), left_us > 0 ? (int)((left_us + 999) / 1000) : 0);
+		if (n_ready == 0 || files[0].revents || (n_ready < 0 && errno != EINTR))
+			return st;
+		if (st == STATUS_OK && files[1].revents && !PQconsumeInput(store->connection))
+			return after_failure(store, connection_status(NULL, store->connection, err));
+	}
 }
 
 enum status store_batch_begin(struct store *store, struct error *err)

@@ -38,6 +38,17 @@ void store_close(struct store *store);
 /* One round trip. */
 MUST_CHECK enum status store_ping(struct store *store, struct error *err);
 
+/* What a transaction may tell others of when it commits (NOTIFY). */
+enum store_channel { STORE_CHANNEL_REVOCATION, STORE_CHANNEL_CERTIFICATE_REQUEST, N_STORE_CHANNELS };
+
+/* From now on store_wait_notify() returns early when somebody has told of this; also after the store has connected again. */
+MUST_CHECK enum status store_listen(struct store *store, enum store_channel channel, struct error *err);
+/* Waits until there was a word on a channel, at most wait_ms, or until wake_fd is readable (-1: none). OK in all these cases: look
+ * at the database after every return, and nothing is missed; a word that came during another call makes it return at once.
+ * UNAVAILABLE: the connection is lost or was not there; nobody could tell, so look again too. While the database is away that takes
+ * STORE_RETRY_MS or wait_ms, whichever is less, so a loop around it does not spin. */
+MUST_CHECK enum status store_wait_notify(struct store *store, int wait_ms, int wake_fd, struct error *err);
+
 /* Applies what is missing of sql/migrations, each in its own transaction, under an advisory lock, as the schema's owner;
  * makes the role cistern_app if it may and grants it its rights. Safe to interrupt and to repeat. */
 MUST_CHECK enum status store_migrate(const struct store_options *owner, int *ret_applied, struct error *err);

@@ -130,9 +130,11 @@ INSERT INTO revocation (kind, value, node_id, version, serial, not_after, reason
 SELECT 'certificate', fingerprint, node_id, revocation_next_version(), serial, not_after, 'superseded' FROM node_certificate
 WHERE superseded_at IS NOT NULL AND not_after > now();
 
--- The newest CRL of each of our CAs, signed by signerd; served over HTTP.
+-- Our CAs as signerd has them, each with its newest CRL; served over HTTP.
 CREATE TABLE crl (
 	ca_key_id   text PRIMARY KEY,
+	certificate text NOT NULL,          -- of the CA, PEM
+	issues      boolean NOT NULL,       -- new certificates come from it
 	version     bigint NOT NULL,        -- of revocation_state when it was made; also its CRL number
 	der         bytea NOT NULL,
 	made_at     timestamptz NOT NULL DEFAULT now(),
@@ -183,6 +185,19 @@ BEGIN
 	INSERT INTO node_certificate (node_id, serial, certificate, not_before, not_after, key_hash, ca_key_id)
 		VALUES (the_node, the_serial, the_certificate, time_us(from_us), time_us(to_us), the_key, the_ca);
 	RETURN 'ok';
+END
+$$;
+
+-- By the operator: the node if it is new, and a certificate. Returns what certificate_record returns.
+CREATE FUNCTION node_register(the_node text, the_serial text, the_certificate text, from_us bigint, to_us bigint, the_key bytea,
+			      the_ca text) RETURNS text LANGUAGE plpgsql AS
+$$
+BEGIN
+	IF EXISTS (SELECT FROM node_key WHERE key_hash = the_key AND node_id <> the_node) THEN
+		RETURN 'key_taken';
+	END IF;
+	INSERT INTO node (node_id) VALUES (the_node) ON CONFLICT DO NOTHING;
+	RETURN certificate_record(the_node, the_serial, the_certificate, from_us, to_us, the_key, the_ca, 'claim');
 END
 $$;
 
@@ -379,6 +394,23 @@ CREATE TABLE self_claim_challenge (
 );
 CREATE INDEX self_claim_challenge_by_mac ON self_claim_challenge (mac, expires_at);
 
+-- The node of a device on the list, which has proved its secret, and its certificate: both or neither. Returns what
+-- certificate_record returns.
+CREATE FUNCTION self_claim_complete(the_mac text, the_serial text, the_certificate text, from_us bigint, to_us bigint, the_key bytea,
+				    the_ca text) RETURNS text LANGUAGE plpgsql AS
+$$
+DECLARE
+	said text;
+BEGIN
+	PERFORM mapping_lock(the_mac);
+	IF EXISTS (SELECT FROM node_key WHERE key_hash = the_key AND node_id <> the_mac) THEN
+		RETURN 'key_taken';
+	END IF;
+	INSERT INTO node (node_id) VALUES (the_mac) ON CONFLICT DO NOTHING;
+	RETURN certificate_record(the_mac, the_serial, the_certificate, from_us, to_us, the_key, the_ca, 'claim');
+END
+$$;
+
 -- --- renewal by the node itself ---
 
 -- The node's own request over its mutual-TLS link, kept until it is answered; the newest replaces an older one.
@@ -388,9 +420,31 @@ CREATE TABLE certificate_request (
 	received_at  timestamptz NOT NULL,
 	digest       bytea NOT NULL,
 	answered_at  timestamptz,
-	answer       text                   -- what was published to the node, for a redelivery or a node that asks again
+	answer       text,                  -- what was published to the node, for a redelivery or a node that asks again
+	renewed_at   timestamptz            -- of the last certificate that came this way, for the limit
 );
 CREATE INDEX certificate_request_open ON certificate_request (received_at) WHERE answered_at IS NULL;
+
+-- Records the certificate and the answer that carries it, both or neither. Returns what certificate_record returns, or `replaced`:
+-- the node has asked for something else meanwhile.
+CREATE FUNCTION certificate_renew(the_node text, the_digest bytea, the_answer text, the_serial text, the_certificate text, from_us bigint,
+				  to_us bigint, the_key bytea, the_ca text) RETURNS text LANGUAGE plpgsql AS
+$$
+DECLARE
+	said text;
+BEGIN
+	PERFORM FROM node WHERE node_id = the_node FOR UPDATE;
+	PERFORM FROM certificate_request WHERE node_id = the_node AND digest = the_digest FOR UPDATE;
+	IF NOT FOUND THEN
+		RETURN 'replaced';
+	END IF;
+	said := certificate_record(the_node, the_serial, the_certificate, from_us, to_us, the_key, the_ca, 'renew');
+	IF said = 'ok' THEN
+		UPDATE certificate_request SET answer = the_answer, renewed_at = now() WHERE node_id = the_node;
+	END IF;
+	RETURN said;
+END
+$$;
 
 -- --- presence kept as history ---
 

@@ -1,12 +1,5 @@
--- name: node_insert
-INSERT INTO node (node_id) VALUES ($1) ON CONFLICT DO NOTHING;
-
--- name: node_certificate_supersede
-UPDATE node_certificate SET superseded_at = now() WHERE node_id = $1 AND superseded_at IS NULL;
-
--- name: node_certificate_insert
-INSERT INTO node_certificate (node_id, serial, certificate, not_before, not_after)
-VALUES ($1, $2, $3, time_us($4::bigint), time_us($5::bigint));
+-- name: node_register
+SELECT node_register($1, $2, $3, $4::bigint, $5::bigint, $6::bytea, $7);
 
 -- Columns of the next two: node_from_row() in store/node.c.
 -- name: node_by_id

@@ -44,14 +44,78 @@ UPDATE node SET connected = false, presence_at = time_us($2::bigint),
                 session_no = CASE WHEN session_no > $2::bigint + 60000000 THEN 0 ELSE session_no END
 WHERE (connected AND session_no < $1::bigint) OR session_no > $2::bigint + 60000000;
 
--- The newest session wins; within one session the disconnect is the last word.
+-- The newest session wins; within one session the disconnect is the last word. When the broker was started within this batch
+-- (number $6, time $7, else 0), older sessions are over, although the statement before this one could not know of them yet.
 -- name: report_presence
-UPDATE node n SET connected = r.connected, session_no = r.session_no, presence_at = time_us(r.at)
-FROM (SELECT DISTINCT ON (node_id) node_id, connected, session_no, at
-      FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::bigint[]) AS u (node_id, connected, session_no, at)
-      ORDER BY node_id, session_no DESC, connected) r
+UPDATE node n SET connected = r.connected, session_no = r.session_no, presence_at = time_us(r.at),
+                  address = coalesce(r.address, CASE n.session_no WHEN r.session_no THEN n.address END)
+FROM (SELECT DISTINCT ON (node_id) node_id, session_no, max(address) AS address,
+             bool_and(connected) AND session_no >= $6::bigint AS connected,
+             CASE WHEN bool_and(connected) AND session_no < $6 THEN $7::bigint
+                  ELSE coalesce(max(at) FILTER (WHERE NOT connected), max(at)) END AS at
+      FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::bigint[], $5::text[]) AS u (node_id, connected, session_no, at, address)
+      GROUP BY node_id, session_no
+      ORDER BY node_id, session_no DESC) r
 WHERE n.node_id = r.node_id
 AND (r.session_no > n.session_no OR (r.session_no = n.session_no AND n.connected AND NOT r.connected));
+
+-- The history: a session's row takes what each message knows of it, in any order and any number of times. The broker's own word about
+-- an end replaces what was only concluded from its restart.
+-- name: report_connections
+INSERT INTO node_connection AS c (node_id, session_no, connected_at, address, ended_at, reason)
+SELECT r.node_id, r.session_no, time_us(min(r.at) FILTER (WHERE r.connected)), max(r.address),
+       time_us(coalesce(max(r.at) FILTER (WHERE NOT r.connected), CASE WHEN r.session_no < $7::bigint THEN $8::bigint END)),
+       coalesce(max(r.reason), CASE WHEN bool_and(r.connected) AND r.session_no < $7 THEN 'broker_restarted' END)
+FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
+     AS r (node_id, connected, session_no, at, address, reason) JOIN node USING (node_id)
+GROUP BY r.node_id, r.session_no
+ORDER BY r.node_id, r.session_no
+ON CONFLICT (node_id, session_no) DO UPDATE
+SET connected_at = coalesce(c.connected_at, excluded.connected_at), address = coalesce(c.address, excluded.address),
+    ended_at = CASE WHEN c.ended_at IS NULL OR c.reason = 'broker_restarted' THEN coalesce(excluded.ended_at, c.ended_at) ELSE c.ended_at END,
+    reason = CASE WHEN c.ended_at IS NULL OR c.reason = 'broker_restarted' THEN coalesce(excluded.reason, c.reason) ELSE c.reason END
+WHERE (c.connected_at IS NULL AND excluded.connected_at IS NOT NULL)
+OR (excluded.ended_at IS NOT NULL AND (c.ended_at IS NULL OR (c.reason = 'broker_restarted' AND excluded.reason <> 'broker_restarted')));
+
+-- The newest hundred of each node that this batch is about stay.
+-- name: report_connections_prune
+DELETE FROM node_connection c USING (SELECT DISTINCT node_id FROM unnest($1::text[]) AS u (node_id)) r
+WHERE c.node_id = r.node_id
+AND c.session_no < (SELECT o.session_no FROM node_connection o WHERE o.node_id = r.node_id ORDER BY o.session_no DESC OFFSET 99 LIMIT 1);
+
+-- As report_broker_started, for the history.
+-- name: report_connections_over
+UPDATE node_connection SET ended_at = time_us($2::bigint), reason = 'broker_restarted'
+WHERE ended_at IS NULL AND (session_no < $1::bigint OR session_no > $2::bigint + 60000000);
+
+-- A pending certificate becomes active with its first connection. All nodes are locked before the first certificate is touched, as
+-- elsewhere: a node's lock comes before that of the revocations' version.
+-- name: report_certificates_connected
+SELECT certificate_connected(u.node_id, u.fingerprint)
+FROM (SELECT array_agg(p.node_id) AS node_ids, array_agg(p.fingerprint) AS fingerprints
+      FROM (SELECT n.node_id, c.fingerprint
+            FROM unnest($1::text[], $2::text[]) AS r (node_id, fingerprint)
+            JOIN node_certificate c ON c.node_id = r.node_id AND c.fingerprint = r.fingerprint
+                 AND c.activated_at IS NULL AND c.superseded_at IS NULL AND c.revoked_at IS NULL
+            JOIN node n ON n.node_id = r.node_id
+            ORDER BY n.node_id FOR UPDATE OF n) p) a,
+     unnest(a.node_ids, a.fingerprints) AS u (node_id, fingerprint);
+
+-- What a broker's plugin said of itself. The thread that keeps it up to date is woken.
+-- name: report_broker_revocation
+WITH said AS (
+    INSERT INTO broker_state AS b (broker, revocation_epoch, revocation_version, revocation, revocation_at, n_said)
+    VALUES ($1::text, $2::text, $3::bigint, convert_from($4::bytea, 'UTF8')::json, time_us($5::bigint), 1)
+    ON CONFLICT (broker) DO UPDATE
+    SET revocation_epoch = excluded.revocation_epoch, revocation_version = excluded.revocation_version,
+        revocation = excluded.revocation, revocation_at = excluded.revocation_at, n_said = b.n_said + 1
+    RETURNING broker)
+SELECT pg_notify('cistern_revocation', '') FROM said;
+
+-- name: report_broker_counters
+INSERT INTO broker_state (broker, counters, counters_at)
+VALUES ($1::text, convert_from($2::bytea, 'UTF8')::json, time_us($3::bigint))
+ON CONFLICT (broker) DO UPDATE SET counters = excluded.counters, counters_at = excluded.counters_at;
 
 -- name: report_ota_fetch
 INSERT INTO ota_fetch (node_id, fw_version, network_id, received_at)
@@ -60,6 +124,19 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS r (node_id, fw_
 ORDER BY r.node_id
 ON CONFLICT (node_id) DO UPDATE
 SET fw_version = excluded.fw_version, network_id = excluded.network_id, received_at = excluded.received_at;
+
+-- The node's last request counts. The same one again only opens it, so that its answer is sent again.
+-- name: report_certificate_request
+WITH written AS (
+    INSERT INTO certificate_request AS c (node_id, csr, digest, received_at)
+    SELECT DISTINCT ON (r.node_id) r.node_id, r.csr, r.digest, time_us(r.at)
+    FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[]) WITH ORDINALITY AS r (node_id, csr, digest, at, n)
+    ORDER BY r.node_id, r.n DESC
+    ON CONFLICT (node_id) DO UPDATE
+    SET csr = excluded.csr, digest = excluded.digest, received_at = excluded.received_at, answered_at = NULL,
+        answer = CASE WHEN c.digest = excluded.digest THEN c.answer END
+    RETURNING node_id)
+SELECT pg_notify('cistern_certificate_request', '') FROM written LIMIT 1;
 
 -- The next three add rows, so each knows a redelivery: it may be one, and has the message id and digest of a row of the last week.
 -- name: report_ota_status

@@ -1,2 +1,10 @@
 -- name: ping
 SELECT 1;
+
+-- Told by revocation_next_version(), and by ingest when the broker's plugin has said its state.
+-- name: listen_revocation
+LISTEN cistern_revocation;
+
+-- Told by ingest when a node asks for its next certificate.
+-- name: listen_certificate_request
+LISTEN cistern_certificate_request;

@@ -9,10 +9,19 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const topics[] = {
-	"node/n1/params/local", "node/n1/params/local/init", "node/n1/params/local/g1",
-	"node/n1/config",       "node/n1/user/mapping",      "node/n1/alert",
-	"node/n1/otafetch",     "node/n1/otastatus",         "cistern/presence/n1",
+	"node/n1/params/local",
+	"node/n1/params/local/init",
+	"node/n1/params/local/g1",
+	"node/n1/config",
+	"node/n1/user/mapping",
+	"node/n1/alert",
+	"node/n1/otafetch",
+	"node/n1/otastatus",
+	"cistern/presence/n1",
 	"cistern/broker",
+	"cistern/revocation",
+	"cistern/counters",
+	"node/n1/certificate/request",
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -6,9 +6,11 @@ import pathlib
 import pty
 import select
 import signal
+import socket
 import stat
 import subprocess
 import termios
+import threading
 import time
 
 import psycopg2
@@ -135,7 +137,7 @@ def test_node_add_makes_a_certificate_that_the_node_ca_vouches_for(stack, folder
     }
     assert is_whole(stack, node_id, folder)
     certificate = folder / "node.crt"
-    openssl("verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", stack.home / "ca" / "node-ca.crt", certificate)
+    openssl("verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", stack.home / "ca" / "node" / "node-ca.crt", certificate)
     text = openssl("x509", "-in", certificate, "-noout", "-text", "-nameopt", "RFC2253")
     for expected in [
         f"Subject: CN={node_id}\n",
@@ -250,7 +252,7 @@ def test_of_two_who_add_one_node_at_once_one_succeeds(stack):
 def changed_config(stack, tmp_path, **changes):
     """The stack's settings with some lines changed; None takes a line away."""
     lines = []
-    for line in (stack.home / "etc" / "cistern.conf").read_text().splitlines():
+    for line in (stack.home / "etc" / "operator.conf").read_text().splitlines():
         name = line.split("=")[0].strip()
         if name not in changes:
             lines.append(line)
@@ -260,20 +262,28 @@ def changed_config(stack, tmp_path, **changes):
     return path
 
 
-def test_a_ca_that_cannot_sign_is_told_and_leaves_nothing(stack, folder, tmp_path):
+def test_a_signer_that_cannot_sign_is_told_and_leaves_nothing(stack, folder, tmp_path):
     ca = stack.home / "ca"
-    open_key = tmp_path / "open.key"
-    open_key.write_bytes((ca / "node-ca.key").read_bytes())
-    open_key.chmod(0o644)
+    deaf = tmp_path / "deaf.sock"
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(deaf))
+    listener.listen()
+    threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True).start()
+    anybodys = tmp_path / "anybodys"
+    anybodys.mkdir()
+    anybodys.chmod(0o777)
+    false_signer = socket.socket(socket.AF_UNIX)
+    false_signer.bind(str(anybodys / "signerd.sock"))
+    false_signer.listen()
     cases = [
-        ({"node_ca_key_file": None}, "'node_ca_key_file' is not set"),
+        ({"signer_socket": None}, "'signer_socket' is not set"),
         ({"ca_file": None}, "'ca_file' is not set"),
-        ({"node_ca_cert_file": "/nowhere"}, "cannot read '/nowhere'"),
-        ({"node_ca_key_file": ca / "service-ca.key"}, "does not belong to"),
-        ({"node_ca_key_file": open_key}, "is open to other users"),
-        ({"node_ca_cert_file": ca / "server.crt", "node_ca_key_file": ca / "server.key"}, "is not the certificate of a CA"),
+        ({"signer_socket": "/nowhere/signerd.sock"}, "signerd is not reached"),
+        ({"signer_socket": deaf}, "it closed the connection"),
+        ({"signer_socket": anybodys / "signerd.sock"}, "is not signerd's"),
         ({"ca_file": ca / "server.key"}, "holds no PEM certificate"),
         ({"database_url": "postgresql:///cistern?host=/nowhere"}, "database:"),
+        ({"database_url": None}, "'database_url' is not set"),
     ]
     for changes, words in cases:
         config = changed_config(stack, tmp_path, **changes)

@@ -21,7 +21,8 @@ from stackkit import DEADLINE_S, LAMP, REPO, Stack, unique, wait_for
 
 UNAUTHORIZED = {"status": "failure", "error_code": 101017, "description": "Unauthorized", "message": "Unauthorized"}
 
-# Who may call what: anyone, a signed-in user, or one whom the node in the query belongs to. Each route is tried as nobody,
+# Who may call what: anyone, either anyone or a user (who then needs a good token), a signed-in user, an administrator, or one whom
+# the node in the query belongs to. Each route is tried as nobody,
 # as the node's primary user, as a secondary one and as a stranger; that the table is whole is a test too.
 Route = collections.namedtuple("Route", "method path who")
 ROUTES = [
@@ -44,9 +45,14 @@ ROUTES = [
     Route("PUT", "/v1/user/nodes/params", "node"),
     Route("PUT", "/v1/user/nodes/mapping", "user"),
     Route("GET", "/v1/user/nodes/mapping", "user"),
+    Route("POST", "/claim/initiate", "either"),
+    Route("POST", "/claim/verify", "either"),
+    Route("GET", "/v1/admin/self_claim", "admin"),
+    Route("PUT", "/v1/admin/self_claim", "admin"),
+    Route("DELETE", "/v1/admin/self_claim", "admin"),
 ]
 PATHS = sorted({route.path for route in ROUTES})
-CLOSED = [route for route in ROUTES if route.who != "anyone"]
+CLOSED = [route for route in ROUTES if route.who not in ("anyone", "either")]
 
 
 def names(routes):
@@ -221,6 +227,8 @@ def test_with_a_token_no_route_is_401_and_the_node_s_routes_are_for_its_users(st
     answers = {user: user.request(route.method, route.path, params={"node_id": node_id}, json=body)
                for user in (owner, guest, stranger)}
     assert 401 not in {answer.status_code for answer in answers.values()}
+    if route.who == "admin":
+        assert all(failed(answer, 403) for answer in answers.values())
     if route.who == "node":
         assert answers[owner].status_code == answers[guest].status_code == 200
         assert failed(answers[stranger], 403, 404) and node_id not in answers[stranger].text

@@ -76,10 +76,9 @@ def test_ready_json_has_exactly_what_the_design_says(sturdy):
     for path in (ready["ca_file"], ready["admin_password_file"], ready["cli"]):
         assert pathlib.Path(path).is_absolute() and pathlib.Path(path).is_file()
     assert os.access(ready["cli"], os.X_OK)
-    names = {"broker": "mosquitto", "cisternd": "cisternd", "postgres": "postgres"}
+    names = {"broker": "mosquitto", "cisternd": "cisternd", "signerd": "signerd", "postgres": "postgres"}
     for service, name in names.items():
         assert pathlib.Path(f"/proc/{sturdy.pid(service)}/comm").read_text().strip() == name
-    assert ready["pid_files"]["signerd"] is None  # not a part of this release
 
 
 def test_what_ready_json_names_works(sturdy):

@@ -172,6 +172,9 @@ def statements():
 def test_every_statement_is_prepared_and_permitted_to_the_daemon(cluster, schema, name, text):
     connection = cluster.connect(schema, "cistern_app")
     with connection.cursor() as cursor:
+        if text.startswith("LISTEN "):
+            cursor.execute(text)  # prepared through the protocol, which SQL's PREPARE does not do for it
+            return
         cursor.execute(f"PREPARE {name} AS {text}")
         cursor.execute("SELECT cardinality(parameter_types) FROM pg_prepared_statements")
         (n,) = cursor.fetchone()
@@ -266,7 +269,7 @@ REFUSED = [
     ("revocation_check", f"{REVOCATION} ('certificate', '{NODE}', '{NODE}', 90, 'r')"),
     ("revocation_state_pkey", "INSERT INTO revocation_state DEFAULT VALUES"),
     ("revocation_state_one_check", "INSERT INTO revocation_state (one) VALUES (false)"),
-    ("crl_pkey", f"INSERT INTO crl VALUES ('k', 1, 'd', {NOW}, {NOW}), ('k', 2, 'd', {NOW}, {NOW})"),
+    ("crl_pkey", f"INSERT INTO crl VALUES ('k', 'c', true, 1, 'd', {NOW}, {NOW}), ('k', 'c', true, 2, 'd', {NOW}, {NOW})"),
     ("broker_state_pkey", "INSERT INTO broker_state (broker) VALUES ('b'), ('b')"),
     ("claim_pkey", f"{CLAIM} ('{USER}', 'AABBCC112233', 'nodeOfTheClaim2', 'esp32', '')"),
     ("claim_user_id_fkey", f"{CLAIM} ('{UNKNOWN}', 'AABBCC112244', 'nodeOfTheClaim2', 'esp32', '')"),

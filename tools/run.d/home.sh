@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # home.sh - sourced by tools/run: the environment, the folders of $CISTERN_HOME and whose they are, keys, programs.
 #
-#   ca/        all authorities and certificates; the operator's alone      etc/     settings, written at each start
+#   ca/        authorities and certificates, the operator's alone          etc/     settings, written at each start
+#   ca/node/   the node CAs, signer/ its log of issues: signerd's alone     trust/   the node CAs' certificates, for the broker
 #   keys/X/    what service X needs of them and no more, owned by it       program/ the binaries that run
-#   secrets/   the administrator's password                                 bin/     the operator's command
+#   secrets/   the administrator's password, the CA keys' passphrase        bin/     the operator's command
 #   pg/ broker/ lamps/   data of PostgreSQL, the broker, the virtual lamps  log/ run/ service/   logs, pid files, supervisor
 
 # The terminal may be gone already.
@@ -29,6 +30,7 @@ user_of() {
 	case $1 in
 	postgres) echo postgres ;;
 	broker) echo mosquitto ;;
+	signerd) echo cistern-signer ;;
 	*) echo cistern ;;
 	esac
 }
@@ -80,11 +82,11 @@ read_environment() {
 	number CISTERN_SERVICE_PORT "$service_port" 1 65535
 	number NODES "$n_lamps" 0 100
 	local name
-	for name in cisternd cistern cistern-node cistern.so; do
+	for name in cisternd signerd cistern cistern-node cistern.so; do
 		[ -e "$build/$name" ] || die "$build/$name is not built; run make first"
 	done
 	if [ -n "$as_root" ]; then
-		for name in postgres mosquitto cistern; do
+		for name in postgres mosquitto cistern cistern-signer; do
 			getent passwd "$name" >/dev/null || die "no system user $name; run tools/deps --run"
 		done
 	fi
@@ -101,15 +103,17 @@ let_services_in() {
 	also_may=,+dac_read_search
 	become lamp
 	"${as[@]}" stat "$home/." >/dev/null 2>&1 ||
-		die "the users postgres, mosquitto and cistern cannot reach $home; set CISTERN_HOME to a folder that they can"
+		die "the users postgres, mosquitto, cistern and cistern-signer cannot reach $home; set CISTERN_HOME to a folder that they can"
 }
 
 make_layout() {
 	[ -d "$home" ] || install -d -m 755 "$home"
-	install -d -m 755 "$home"/{etc,bin,program,log,run,keys,lamps}
-	install -d -m 700 "$home"/{ca,secrets,broker,keys/broker,keys/cisternd}
+	install -d -m 755 "$home"/{etc,bin,program,log,run,keys,lamps,trust,trust/node-ca}
+	install -d -m 711 "$home"/{ca,secrets}     # a service reaches the one thing in there that is its own
+	install -d -m 700 "$home"/{broker,signer,ca/node,keys/broker,keys/cisternd}
 	give -R mosquitto: "$home/broker" "$home/keys/broker"
 	give -R cistern: "$home/keys/cisternd"
+	give -R cistern-signer: "$home/signer" "$home/ca/node"
 	let_services_in
 }
 
@@ -150,19 +154,20 @@ port_is_listened_on() {
 
 # A build that goes on meanwhile does not change what runs; and a copy is executable for all even when the clone is not.
 copy_programs() {
-	install -m 755 "$build/cisternd" "$build/cistern" "$build/cistern-node" "$build/cistern.so" "$home/program"
+	install -m 755 "$build/cisternd" "$build/signerd" "$build/cistern" "$build/cistern-node" "$build/cistern.so" "$home/program"
 }
 
 make_keys() {
 	local name host=()
 	if [ "$public_host" != localhost ]; then host=(--host "$public_host"); fi
 	"$repo/certs/make-chain" "$home/ca" "${host[@]}" 2>>"$home/log/setup.log" || fail_with_log setup "keys could not be made"
-	for name in server.crt server.key node-ca.crt service-ca.crt; do
+	for name in server.crt server.key service-ca.crt; do
 		write_file "$home/keys/broker/$name" 400 mosquitto <"$home/ca/$name"
 	done
 	for name in server.crt server.key cisternd.crt cisternd.key ca.crt; do
 		write_file "$home/keys/cisternd/$name" 400 cistern <"$home/ca/$name"
 	done
 	write_secret "$home/keys/cisternd/token_key" 32 cistern
+	write_secret "$home/keys/cisternd/self_claim_key" 32 cistern
 	write_file "$home/ca.crt" 644 <"$home/ca/ca.crt"
 }

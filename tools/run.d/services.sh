@@ -29,7 +29,7 @@ start_supervisor() {
 		#!/bin/sh
 		# The daemon before the broker, so that it acknowledges what it committed; the database last.
 		cd $scan
-		for name in lamp-* cisternd broker postgres; do
+		for name in lamp-* cisternd signerd broker postgres; do
 			if [ -d "\$name" ]; then s6-svc -wD -T 40000 -d "\$name"; fi
 		done
 		exec s6-svscanctl -t .
@@ -104,5 +104,6 @@ leave() {
 	fi
 	rm -f "$home/ready.json" "$home/run/runner.pid"
 	drop_socket_folder
+	drop_signer_folder
 	exit "$status"
 }

@@ -72,10 +72,26 @@ static void a_flood_of_new_keys_does_not_free_one_that_is_held_back(void **state
 	assert_false(take(*state, LIMITER_SOURCE_SIGN_IN, "held"));
 }
 
+static void asking_takes_nothing(void **state)
+{
+	int retry_after_s = 0;
+	for (int i = 0; i < 50; i++)
+		assert_true(limiter_allows(*state, LIMITER_DEVICE_FAILURE, "a", 1, five_a_minute, &retry_after_s));
+	for (int i = 0; i < 5; i++)
+		assert_true(take(*state, LIMITER_DEVICE_FAILURE, "a"));
+	assert_int_equal(retry_after_s, 0);
+	assert_false(limiter_allows(*state, LIMITER_DEVICE_FAILURE, "a", 1, five_a_minute, &retry_after_s));
+	assert_in_range(retry_after_s, 1, 12);
+	assert_true(limiter_allows(*state, LIMITER_DEVICE_FAILURE, "b", 1, five_a_minute, &retry_after_s));
+	clock_test_shift_us += 12100000;
+	assert_true(limiter_allows(*state, LIMITER_DEVICE_FAILURE, "a", 1, five_a_minute, &retry_after_s));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(n_come_at_once_and_then_one_each_period_over_n, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(asking_takes_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keys_and_kinds_do_not_touch_each_other, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flood_of_new_keys_does_not_free_one_that_is_held_back, set_up,
 						tear_down),

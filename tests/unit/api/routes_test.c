@@ -18,7 +18,7 @@
 #include "api/routes.h"
 #include "base/log.h"
 
-enum { SIGN_INS = 3, REQUESTS = 4 };
+enum { SIGN_INS = 3, REQUESTS = 4, CLAIMS = 3 };
 
 struct fixture {
 	struct account *account;
@@ -56,6 +56,7 @@ static int set_up(void **state)
 						 .mqtt_host = "mqtt.example.org",
 						 .cors_origin = "https://console.example.org",
 						 .sign_in_per_minute = SIGN_INS,
+						 .claims_per_minute = CLAIMS,
 						 .requests_per_second = REQUESTS };
 	fixture->limiter = limiter_new();
 	fixture->request = request_new(&fixture->options, fixture->limiter);
@@ -114,9 +115,11 @@ static void rows_are_whole_and_no_two_are_alike(void **state)
 		assert_true(routes[i].body_max > 0);
 		assert_int_equal(routes[i].lane != LANE_NONE, routes[i].slow != NULL);
 		/* what needs a user is counted for the user, what changes something without one for its source */
-		assert_int_equal(routes[i].who != WHO_ANYONE, routes[i].rate == RATE_USER);
-		assert_true(routes[i].who != WHO_ANYONE || routes[i].method == METHOD_GET ||
-			    routes[i].rate == RATE_SIGN_IN);
+		bool needs_user = routes[i].who != WHO_ANYONE && routes[i].who != WHO_ANYONE_OR_USER;
+		assert_int_equal(needs_user, routes[i].rate == RATE_USER);
+		assert_int_equal(routes[i].who == WHO_ANYONE_OR_USER, routes[i].rate == RATE_CLAIM);
+		assert_true(needs_user || routes[i].method == METHOD_GET || routes[i].rate == RATE_SIGN_IN ||
+			    routes[i].rate == RATE_CLAIM);
 		for (size_t other = 0; other < i; other++)
 			assert_true(routes[i].method != routes[other].method ||
 				    strcmp(routes[i].path, routes[other].path) != 0);
@@ -129,7 +132,10 @@ static void a_row_that_needs_a_user_refuses_who_has_no_good_token(void **state)
 	static const char *const headers[] = { NULL, "", "x", "Bearer ", "Bearer x", "a.b.c" };
 	for (size_t i = 0; i < n_routes; i++) {
 		for (size_t h = 0; routes[i].who != WHO_ANYONE && h < ARRAY_LEN(headers); h++) {
+			if (routes[i].who == WHO_ANYONE_OR_USER && !headers[h])
+				continue;
 			struct request *request = prepare(fixture, routes[i].method, routes[i].path);
+			request->source[15] = (unsigned char)h; /* rates of a source are a test of their own */
 			request->authorization = headers[h];
 			assert_int_equal(dispatch_begin(request), DISPATCH_REPLY);
 			assert_failure(request, 401, 101017);
@@ -241,6 +247,24 @@ static void sign_ins_are_counted_for_the_source_over_all_rows(void **state)
 	assert_int_equal(dispatch_begin(other), DISPATCH_BODY);
 }
 
+/* One request too many, each from another source or of nobody in particular. */
+static void claims_are_counted_for_the_source_and_for_the_account(void **state)
+{
+	struct fixture *fixture = *state;
+	static const char *const paths[] = { "/claim/initiate", "/claim/verify" };
+	for (int with_token = 0; with_token < 2; with_token++) {
+		struct request *request = NULL;
+		for (int i = 0; i <= CLAIMS; i++) {
+			request = prepare(fixture, METHOD_POST, paths[i % 2]);
+			request->authorization = with_token ? buffer_text(&fixture->token) : NULL;
+			request->source[15] = (unsigned char)(with_token ? 10 + i : 1);
+			assert_int_equal(dispatch_begin(request), i < CLAIMS ? DISPATCH_BODY : DISPATCH_REPLY);
+		}
+		assert_failure(request, 429, 102008);
+		assert_true(request->reply.retry_after_s > 0);
+	}
+}
+
 static void requests_are_counted_for_the_account(void **state)
 {
 	struct fixture *fixture = *state;
@@ -314,6 +338,7 @@ int main(void)
 		TEST(unknown_paths_get_404_and_bad_ones_400),
 		TEST(bad_framing_is_refused_and_ends_the_connection),
 		TEST(sign_ins_are_counted_for_the_source_over_all_rows),
+		TEST(claims_are_counted_for_the_source_and_for_the_account),
 		TEST(requests_are_counted_for_the_account),
 		TEST(only_the_one_origin_gets_cors_headers),
 		TEST(what_needs_nobody_answers_without_a_database),

@@ -21,7 +21,7 @@ static int set_up(void **state)
 	static struct fixture fixture;
 	kit_clock_to(kit_now_s);
 	kit_ca_make(&fixture.files, EVP_EC_gen("P-256"), &kit_good_profile);
-	if (ca_open(fixture.files.cert_file, fixture.files.key_file, &fixture.ca, NULL) != STATUS_OK ||
+	if (ca_open(fixture.files.cert_file, fixture.files.key_file, NULL, &fixture.ca, NULL) != STATUS_OK ||
 	    ca_key_new(&fixture.key, NULL) != STATUS_OK)
 		abort();
 	*state = &fixture;
@@ -209,7 +209,7 @@ static void a_ca_of_longer_life_gives_a_hundred_years_and_9999_at_most(void **st
 	struct ca *ca = NULL;
 	EVP_PKEY *key = NULL;
 	kit_ca_make(&files, EVP_EC_gen("P-384"), &profile);
-	assert_int_equal(ca_open(files.cert_file, files.key_file, &ca, NULL), STATUS_OK);
+	assert_int_equal(ca_open(files.cert_file, files.key_file, NULL, &ca, NULL), STATUS_OK);
 	assert_int_equal(ca_key_new(&key, NULL), STATUS_OK);
 
 	struct ca_certificate issued = issue(ca, "lamp-1", key);
@@ -278,7 +278,7 @@ static void certificates_that_are_not_a_cas_are_refused(void **state)
 		struct kit_ca files;
 		struct ca *ca = NULL;
 		kit_ca_make(&files, EVP_EC_gen("P-256"), &profiles[i]);
-		if (ca_open(files.cert_file, files.key_file, &ca, NULL) != STATUS_INVALID)
+		if (ca_open(files.cert_file, files.key_file, NULL, &ca, NULL) != STATUS_INVALID)
 			fail_msg("profile %zu was taken for a CA", i);
 		assert_null(ca);
 		kit_ca_drop(&files);
@@ -286,7 +286,7 @@ static void certificates_that_are_not_a_cas_are_refused(void **state)
 	struct kit_ca files;
 	struct ca *ca = NULL;
 	kit_ca_make(&files, EVP_EC_gen("P-224"), &kit_good_profile);
-	assert_int_equal(ca_open(files.cert_file, files.key_file, &ca, NULL), STATUS_INVALID);
+	assert_int_equal(ca_open(files.cert_file, files.key_file, NULL, &ca, NULL), STATUS_INVALID);
 	kit_ca_drop(&files);
 }
 
@@ -302,7 +302,7 @@ static void refused_with(const char *cert_file, const char *key_file, enum statu
 {
 	struct ca *ca = NULL;
 	struct error err = { .text = "" };
-	assert_int_equal(ca_open(cert_file, key_file, &ca, &err), status);
+	assert_int_equal(ca_open(cert_file, key_file, NULL, &ca, &err), status);
 	assert_null(ca);
 	if (!strstr(err.text, words))
 		fail_msg("'%s' does not say '%s'", err.text, words);
@@ -329,7 +329,7 @@ static void unfit_files_are_refused_with_the_reason(void **state)
 	refused_with(files.cert_file, files.key_file, STATUS_INVALID, "open to other users");
 	write_key(&files, files.key, NULL, 0640);
 	struct ca *ca = NULL;
-	assert_int_equal(ca_open(files.cert_file, files.key_file, &ca, NULL), STATUS_OK);
+	assert_int_equal(ca_open(files.cert_file, files.key_file, NULL, &ca, NULL), STATUS_OK);
 	ca_close(ca);
 	ca_close(NULL);
 	EVP_PKEY_free(other);

@@ -160,6 +160,127 @@ static void odd_rsa_exponents_and_moduli_are_refused(void **state)
 	refused(rsa_public(prime, "10001"), "a prime modulus");
 }
 
+/* Product of the primes to 701, and 65537^exponent modulo it. */
+static BIGNUM *primorial(void)
+{
+	BIGNUM *product = BN_new();
+	assert_true(BN_one(product));
+	for (unsigned long n = 2; n <= 701; n++) {
+		bool prime = true;
+		for (unsigned long i = 2; i * i <= n; i++)
+			prime = prime && n % i != 0;
+		if (prime)
+			assert_true(BN_mul_word(product, n));
+	}
+	return product;
+}
+
+/* A prime of 1024 bits as the flawed library made them: k * M + (65537^a mod M), the two highest bits set. */
+static BIGNUM *roca_prime(BN_CTX *context)
+{
+	BIGNUM *m = primorial(), *base = BN_new(), *power = BN_new(), *exponent = BN_new(), *k = BN_new(),
+	       *made = BN_new();
+	assert_true(BN_set_word(base, 65537));
+	do {
+		assert_true(BN_rand(exponent, 200, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) &&
+			    BN_mod_exp(power, base, exponent, m, context) &&
+			    BN_rand(made, 1024, BN_RAND_TOP_TWO, BN_RAND_BOTTOM_ANY) &&
+			    BN_div(k, NULL, made, m, context) && BN_mul(made, k, m, context) &&
+			    BN_add(made, made, power));
+	} while (BN_check_prime(made, context, NULL) != 1 || BN_num_bits(made) != 1024);
+	BN_free(m);
+	BN_free(base);
+	BN_free(power);
+	BN_free(exponent);
+	BN_free(k);
+	return made;
+}
+
+static BIGNUM *product_of(BIGNUM *p, BIGNUM *q, BN_CTX *context)
+{
+	BIGNUM *modulus = BN_new();
+	assert_true(BN_mul(modulus, p, q, context));
+	assert_int_equal(BN_num_bits(modulus), 2048);
+	BN_free(p);
+	BN_free(q);
+	return modulus;
+}
+
+static void refused_for(EVP_PKEY *key, const char *words)
+{
+	struct error err = { .text = "" };
+	assert_int_equal(ca_key_check(key, &err), STATUS_INVALID);
+	if (!strstr(err.text, words))
+		fail_msg("'%s' does not say '%s'", err.text, words);
+	EVP_PKEY_free(key);
+}
+
+static void a_key_with_the_roca_fingerprint_is_refused(void **state)
+{
+	(void)state;
+	BN_CTX *context = BN_CTX_new();
+	refused_for(rsa_public(product_of(roca_prime(context), roca_prime(context), context), "10001"), "ROCA");
+	BN_CTX_free(context);
+}
+
+/* The first prime behind `from + distance`. */
+static BIGNUM *prime_behind(const BIGNUM *from, unsigned distance_bits, BN_CTX *context)
+{
+	BIGNUM *made = BN_new(), *distance = BN_new();
+	assert_true(BN_set_bit(distance, (int)distance_bits) && BN_add(made, from, distance));
+	if (!BN_is_odd(made))
+		assert_true(BN_add_word(made, 1));
+	while (BN_check_prime(made, context, NULL) != 1)
+		assert_true(BN_add_word(made, 2));
+	BN_free(distance);
+	return made;
+}
+
+/* Fermat's method takes (p - q)^2 / (8 sqrt(n)) rounds: one for primes 2^512 apart, three for 2^514, and 2^170 for 2^600. */
+static void a_key_of_close_primes_is_refused(void **state)
+{
+	(void)state;
+	BN_CTX *context = BN_CTX_new();
+	static const unsigned distances[] = { 1, 64, 400, 512, 514 };
+	for (size_t i = 0; i < ARRAY_LEN(distances); i++) {
+		BIGNUM *p = BN_new();
+		assert_true(BN_generate_prime_ex(p, 1024, 0, NULL, NULL, NULL));
+		BIGNUM *q = prime_behind(p, distances[i], context);
+		refused_for(rsa_public(product_of(p, q, context), "10001"), "close");
+	}
+	BIGNUM *p = BN_new();
+	assert_true(BN_generate_prime_ex(p, 1024, 0, NULL, NULL, NULL));
+	BIGNUM *q = prime_behind(p, 600, context);
+	taken(rsa_public(product_of(p, q, context), "10001"), "primes 2^600 apart");
+	BN_CTX_free(context);
+}
+
+static void a_square_is_refused(void **state)
+{
+	(void)state;
+	BN_CTX *context = BN_CTX_new();
+	BIGNUM *p = BN_new();
+	assert_true(BN_generate_prime_ex(p, 1024, 0, NULL, NULL, NULL));
+	refused(rsa_public(product_of(BN_dup(p), p, context), "10001"), "a square");
+	BN_CTX_free(context);
+}
+
+static void a_point_off_the_curve_is_refused_or_unreadable(void **state)
+{
+	(void)state;
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	unsigned char *der = NULL;
+	int len = i2d_PUBKEY(key, &der);
+	assert_int_equal(len, 91);
+	der[90] ^= 1; /* y of the point */
+	const unsigned char *at = der;
+	EVP_PKEY *off = d2i_PUBKEY(NULL, &at, len);
+	if (off)
+		refused(off, "a point off the curve");
+	OPENSSL_free(der);
+	EVP_PKEY_free(key);
+}
+
 static void a_private_key_is_written_as_pem_and_reads_back(void **state)
 {
 	(void)state;
@@ -188,6 +309,10 @@ int main(void)
 		cmocka_unit_test(explicit_curve_parameters_are_refused_even_those_of_p256),
 		cmocka_unit_test(rsa_is_taken_from_2048_to_4096_bits),
 		cmocka_unit_test(odd_rsa_exponents_and_moduli_are_refused),
+		cmocka_unit_test(a_key_with_the_roca_fingerprint_is_refused),
+		cmocka_unit_test(a_key_of_close_primes_is_refused),
+		cmocka_unit_test(a_square_is_refused),
+		cmocka_unit_test(a_point_off_the_curve_is_refused_or_unreadable),
 		cmocka_unit_test(a_private_key_is_written_as_pem_and_reads_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

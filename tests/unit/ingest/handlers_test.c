@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,10 +53,23 @@ void report_config(struct report *report, const struct config_row *row)
 		      row->fw_version ? row->fw_version : "-", (int)row->config.len, row->config.at);
 }
 
-void report_presence(struct report *report, const char *node_id, bool connected, int64_t session_no, int64_t at_us)
+void report_presence(struct report *report, const struct presence_row *row)
 {
-	buffer_printf(&report->rows, "presence %s %d %d @%lld\n", node_id, connected, (int)session_no,
-		      (long long)at_us);
+	buffer_printf(&report->rows, "presence %s %d %d @%lld %s %s %s\n", row->node_id, row->connected,
+		      (int)row->session_no, (long long)row->at_us, row->address ? row->address : "-",
+		      row->certificate ? row->certificate : "-", row->reason ? row->reason : "-");
+}
+
+void report_broker_revocation(struct report *report, const struct broker_said_row *row)
+{
+	buffer_printf(&report->rows, "refuses %s '%s' %d %.*s @%d\n", row->broker, row->epoch, (int)row->version,
+		      (int)row->said.len, row->said.at, (int)row->at_us);
+}
+
+void report_broker_counters(struct report *report, const struct broker_said_row *row)
+{
+	buffer_printf(&report->rows, "counters %s %.*s @%d\n", row->broker, (int)row->said.len, row->said.at,
+		      (int)row->at_us);
 }
 
 void report_broker_started(struct report *report, int64_t session_no, int64_t at_us)
@@ -82,6 +96,12 @@ void report_alert(struct report *report, const struct alert_row *row)
 		      (int)row->body.len, row->body.at);
 }
 
+void report_certificate_request(struct report *report, const struct certificate_request_row *row)
+{
+	buffer_printf(&report->rows, "certificate %s %s %02x%02x %d @%d\n", row->node_id, row->csr, row->csr_hash[0],
+		      row->csr_hash[1], (int)row->csr_hash_len, (int)row->at_us);
+}
+
 void report_mapping(struct report *report, const struct mapping_row *row)
 {
 	buffer_printf(&report->rows, "mapping %s %s %02x%02x reset=%d factory=%d\n", row->node_id, row->user_id,
@@ -98,7 +118,8 @@ static void expect(const struct sent *sent, size_t n, const char *rows)
 	struct batch *batch = batch_new();
 	struct message messages[8];
 	for (size_t i = 0; i < n; i++) {
-		messages[i] = (struct message){ .topic = sent[i].topic,
+		messages[i] = (struct message){ .broker = "b",
+						.topic = sent[i].topic,
 						.payload = { sent[i].payload, strlen(sent[i].payload) },
 						.received_at_us = (int64_t)i + 1 };
 		struct error err = { .status = STATUS_OK };
@@ -253,11 +274,61 @@ static void ota_messages_are_checked(void **state)
 static void presence_comes_from_the_plugin(void **state)
 {
 	(void)state;
-	expect_one("cistern/presence/n1", "{\"event\":\"connected\",\"session\":7,\"at_ms\":12,\"address\":\"::1\"}",
-		   "presence n1 1 7 @12000\n");
-	expect_one("cistern/presence/n1", "{\"event\":\"disconnected\",\"session\":7,\"at_ms\":13,\"reason\":0}",
-		   "presence n1 0 7 @13000\n");
+#define CERTIFICATE "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	expect_one(
+		"cistern/presence/n1",
+		"{\"event\":\"connected\",\"session\":7,\"at_ms\":12,\"address\":\"::1\",\"certificate\":\"" CERTIFICATE
+		"\"}",
+		"presence n1 1 7 @12000 ::1 " CERTIFICATE " -\n");
+	expect_one("cistern/presence/n1",
+		   "{\"event\":\"disconnected\",\"session\":7,\"at_ms\":13,\"reason\":\"taken_over\"}",
+		   "presence n1 0 7 @13000 - - taken_over\n");
+	expect_one("cistern/presence/n1", "{\"event\":\"left\",\"session\":7,\"at_ms\":13}",
+		   "refused: unknown presence event 'left'\n");
+	expect_one("cistern/presence/n1", "{\"event\":\"connected\",\"at_ms\":13}",
+		   "refused: session is missing or not an integer\n");
+	expect_one("cistern/presence/n1", "{\"event\":\"connected\",\"session\":7,\"at_ms\":13,\"node_id\":\"n2\"}",
+		   "refused: node_id in the payload is not the topic's\n");
 	expect_one("cistern/broker", "{\"event\":\"snapshot\",\"boot_session\":5}", "broker 5 @1\n");
+}
+
+static void presence_holds_whatever_stands_beside_it(void **state)
+{
+	(void)state;
+	static const char *const odd[] = {
+		"\"address\":7",
+		"\"address\":\"\"",
+		"\"address\":\"a host\"",
+		"\"certificate\":\"0123\"",
+		"\"certificate\":\"" CERTIFICATE "00\"",
+		"\"certificate\":\"X123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"",
+		"\"certificate\":null",
+		"\"reason\":-1", /* what the plugin said before it had words */
+		"\"reason\":\"Two Words\"",
+		"\"reason\":\"abcdefghijklmnopqrstuvwxyzabcdefg\"",
+		"\"unknown\":{\"x\":[]}",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+		char payload[256];
+		(void)snprintf(payload, sizeof(payload), "{\"event\":\"connected\",\"session\":7,\"at_ms\":12,%s}",
+			       odd[i]);
+		expect_one("cistern/presence/n1", payload, "presence n1 1 7 @12000 - - -\n");
+	}
+}
+
+static void what_the_broker_refuses_is_kept_as_it_says_it(void **state)
+{
+	(void)state;
+#define SAID "{\"epoch\":\"0af\",\"version\":7,\"nodes\":2,\"certificates\":1,\"local\":0,\"alarm\":\"none\"}"
+	expect_one("cistern/revocation", SAID, "refuses b '0af' 7 " SAID " @1\n");
+	expect_one("cistern/revocation", "{\"epoch\":\"\",\"version\":0}",
+		   "refuses b '' 0 {\"epoch\":\"\",\"version\":0} @1\n");
+	expect_one("cistern/revocation", "{\"version\":0}", "refused: epoch is missing or not a string\n");
+	expect_one("cistern/revocation", "{\"epoch\":\"0af\",\"version\":\"7\"}",
+		   "refused: version is missing or not an integer\n");
+	expect_one("cistern/revocation", "[]", "refused: JSON is not an object\n");
+	expect_one("cistern/counters", "{\"connects\":7}", "counters b {\"connects\":7} @1\n");
+	expect_one("cistern/counters", "7", "refused: JSON is not an object\n");
 }
 
 static void a_topic_without_a_handler_is_nobodys(void **state)
@@ -268,6 +339,8 @@ static void a_topic_without_a_handler_is_nobodys(void **state)
 					      "node/n1",
 					      "cistern/presence/a b",
 					      "cistern/presence",
+					      "cistern/revocation/n1",
+					      "cistern/other",
 					      "$aws/rules/esp_set_params/node/n1/config",
 					      "node/n1/params/local/init/x",
 					      "" };
@@ -289,13 +362,28 @@ static void every_row_is_subscribed_once_in_each_form(void **state)
 		"node/+/alert",          "$aws/rules/esp_node_alert/node/+/alert",
 		"node/+/otafetch",       "$aws/rules/esp_node_otafetch/node/+/otafetch",
 		"node/+/otastatus",      "$aws/rules/esp_node_otastatus/node/+/otastatus",
-		"node/+/status",         "cistern/presence/+",
-		"cistern/broker",
+		"node/+/status",         "node/+/certificate/request",
+		"cistern/presence/+",    "cistern/broker",
+		"cistern/revocation",    "cistern/counters",
 	};
 	char filters[TOPICS_FILTERS_MAX][TOPICS_FILTER_BYTES_MAX];
 	assert_int_equal(topics_filters(filters), ARRAY_LEN(expected));
 	for (size_t i = 0; i < ARRAY_LEN(expected); i++)
 		assert_string_equal(filters[i], expected[i]);
+}
+
+/* SHA-256("abc") begins ba78 (FIPS 180-2 appendix B.1). */
+static void a_request_for_a_certificate_is_kept_with_its_hash(void **state)
+{
+	(void)state;
+	const char *topic = "node/n1/certificate/request";
+	expect_one(topic, "{\"csr\":\"abc\"}", "certificate n1 abc ba78 32 @1\n");
+	expect_one(topic, "{\"node_id\":\"n1\",\"csr\":\"abc\",\"more\":1}", "certificate n1 abc ba78 32 @1\n");
+	expect_one(topic, "{}", "refused: csr is missing or not a string\n");
+	expect_one(topic, "{\"csr\":7}", "refused: csr is missing or not a string\n");
+	expect_one(topic, "{\"csr\":\"\"}", "refused: csr must have 1 to 4096 bytes\n");
+	expect_one(topic, "{\"node_id\":\"n2\",\"csr\":\"abc\"}",
+		   "refused: node_id in the payload is not the topic's\n");
 }
 
 int main(void)
@@ -314,8 +402,11 @@ int main(void)
 		cmocka_unit_test(an_alert_with_unescaped_quotes_is_salvaged),
 		cmocka_unit_test(ota_messages_are_checked),
 		cmocka_unit_test(presence_comes_from_the_plugin),
+		cmocka_unit_test(presence_holds_whatever_stands_beside_it),
+		cmocka_unit_test(what_the_broker_refuses_is_kept_as_it_says_it),
 		cmocka_unit_test(a_topic_without_a_handler_is_nobodys),
 		cmocka_unit_test(every_row_is_subscribed_once_in_each_form),
+		cmocka_unit_test(a_request_for_a_certificate_is_kept_with_its_hash),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
