@@ -299,6 +299,7 @@ def test_many_narrow_subscriptions_are_a_consumer_too(tmp_path, pki):
     bulk = ["node/+/params/#", "$aws/rules/esp_set_params/node/+/params/local"]
     bulk += ["$aws/rules/esp_init_params/node/+/params/local/init"]
     plain = ["config", "user/mapping", "alert", "tsdata", "simple_tsdata", "otafetch", "otastatus", "status", "from-node"]
+    plain += ["certificate/request"]
     rules = ["esp_user_node_mapping", "esp_node_alert", "esp_ts_ingest", "esp_simple_ts_ingest"]
     rules += ["esp_node_otafetch", "esp_node_otastatus", "esp_cmd_resp"]
     with Broker(tmp_path, pki, options={"require_consumer": "true"}) as broker:
