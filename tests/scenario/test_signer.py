@@ -214,6 +214,48 @@ def test_a_key_that_sighup_brings_onto_the_list_is_refused(signer):
     assert signer.sign("lamp-1")["status"] == "ok"
 
 
+# --- a key in an HSM --------------------------------------------------------------------------------------------------
+
+HSM_MODULE = pathlib.Path("/usr/lib/softhsm/libsofthsm2.so")
+
+
+def test_the_key_may_stay_in_an_hsm(tmp_path):
+    """SoftHSM through PKCS #11: the CA's folder holds the key's URI, the passphrase file the PIN."""
+    tokens = tmp_path / "tokens"
+    tokens.mkdir()
+    (tmp_path / "softhsm2.conf").write_text(f"directories.tokendir = {tokens}\nobjectstore.backend = file\n")
+    signer = Signer(tmp_path / "signer")
+    hsm = {"SOFTHSM2_CONF": str(tmp_path / "softhsm2.conf"), "PKCS11_MODULE_PATH": str(HSM_MODULE)}
+    # what the engine holds until the end is not ours to free
+    signer.environment |= hsm | {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
+    key = tmp_path / "key.pem"
+
+    def softhsm(*arguments):
+        subprocess.run(["softhsm2-util", *map(str, arguments)], check=True, capture_output=True, env=os.environ | hsm)
+
+    softhsm("--init-token", "--free", "--label", "cistern", "--pin", "123456", "--so-pin", "12345678")
+    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key)
+    softhsm("--import", key, "--token", "cistern", "--label", "node-ca", "--id", "01", "--pin", "123456")
+    signer.cas.mkdir()
+    openssl("req", "-x509", "-new", "-key", key, "-days", "9125", "-subj", "/CN=Cistern node CA hsm", "-out",
+            signer.cas / "node-ca.crt", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    key.unlink()
+    (signer.cas / "node-ca.key").write_text("pkcs11:token=cistern;object=node-ca;type=private\n")
+    (signer.cas / "node-ca.key").chmod(0o600)
+    (signer.cas / "current").write_text("node-ca\n")
+    signer.passphrase.write_text("123456\n")
+    signer.start()
+    reply = signer.sign("lamp-1", rsa_key())
+    leaf = tmp_path / "leaf.crt"
+    leaf.write_text(reply["certificate"])
+    assert openssl("verify", "-x509_strict", "-CAfile", signer.cas / "node-ca.crt", leaf).returncode == 0
+    assert signerkit.send(signer.socket, {"op": "crl", "ca_key_id": reply["ca_key_id"], "number": 1, "entries": ""})["status"] == "ok"
+    assert signer.stop() == 0
+    signer.passphrase.write_text("654321\n")
+    status, said = signer.check()
+    assert status == 1 and "no private key at the URI" in said and "654321" not in said
+
+
 # --- a compromised daemon ---------------------------------------------------------------------------------------------
 
 TRY_PTRACE = """
@@ -333,9 +375,19 @@ def test_a_rollover_goes_on_from_wherever_it_stopped(signer):
     assert (done["name"], done["result"]) == ("node-ca-2", "issues")
     assert signer.sign("lamp-1")["ca_key_id"] == told["key_id"] != first
     assert [ca["issues"] for ca in shown(signer.cli)] == [False, True]
+    assert not (signer.cas / "next").exists()
+    assert signer.cli("ca", "rollover", "--activate", check=False).returncode == 1
     # the old one still signs its CRL, and the next roll-over makes a third
     assert signerkit.send(signer.socket, {"op": "crl", "ca_key_id": first, "number": 1, "entries": ""})["status"] == "ok"
     assert json.loads(signer.cli("--output", "json", "ca", "rollover").stdout)["name"] == "node-ca-3"
+    # interrupted before its certificate was there, and before it was trusted
+    (signer.cas / "node-ca-3.crt").unlink()
+    for link in signer.trust.iterdir():
+        if "node-ca-3" in (os.readlink(link) if link.is_symlink() else link.name):
+            link.unlink()
+    assert json.loads(signer.cli("--output", "json", "ca", "rollover").stdout)["name"] == "node-ca-3"
+    assert [(ca["name"], ca["issues"], ca["trusted"]) for ca in shown(signer.cli)] == [
+        ("node-ca", False, True), ("node-ca-2", True, True), ("node-ca-3", False, True)]
 
 
 def test_ca_init_is_done_once_and_takes_over_a_former_ca(tmp_path):
