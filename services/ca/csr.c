@@ -221,7 +221,7 @@ enum status csr_read(const char *pem, size_t pem_len, struct csr *ret_csr, struc
 {
 	if (pem_len > CSR_BYTES_MAX)
 		return error_set(err, STATUS_TOO_LARGE, "a CSR of %zu bytes, above %d", pem_len, CSR_BYTES_MAX);
-	struct der der;
+	struct der der = { .len = 0 };
 	CLEANUP(x509_req) X509_REQ *request = NULL;
 	CLEANUP(csr) struct csr csr = { .key = NULL };
 	enum status st = decode_pem(pem, pem_len, &der, err);

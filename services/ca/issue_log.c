@@ -143,7 +143,7 @@ enum status issue_log_open(const char *path, struct issue_log **ret_log, struct 
 	CLEANUP(issue_log) struct issue_log *log = calloc(1, sizeof(*log));
 	if (!log)
 		abort();
-	memcpy(log->path, path, len);
+	memcpy(log->path, path, len + 1);
 	enum status st = open_file(log, err);
 	if (st == STATUS_OK)
 		st = follow_all(log, err);

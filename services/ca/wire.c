@@ -154,7 +154,7 @@ static enum status read_text(const json_t *object, const char *key, char *ret_te
 
 static bool is_hex(const char *text, size_t len, const char *digits)
 {
-	return strspn(text, digits) == len && text[len] == '\0';
+	return strspn(text, digits) == len && strlen(text) == len;
 }
 
 static enum status read_key_id(const json_t *object, char ret_id[CA_KEY_ID_HEX + 1], struct error *err)

@@ -39,8 +39,7 @@ make_node_ca() {
 	fi
 	"$cli" ca init --if-missing "${import[@]}" >>"$home/log/setup.log" 2>&1 || fail_with_log setup "the node CA could not be made"
 	if cmp -s "$home/ca/node-ca.crt" "$home/ca/node/node-ca.crt"; then rm -f "$home/ca/node-ca.key"; fi
-	# every node CA in one file, for a broker that looks at no folder
-	write_file "$home/keys/broker/node-ca.crt" 400 mosquitto < <(cat "$home"/trust/node-ca/*.crt)
+	rm -f "$home/keys/broker/node-ca.crt"     # of an earlier release; now it is in trust/
 }
 
 define_signerd() {
