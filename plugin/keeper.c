@@ -49,6 +49,7 @@ struct keeper {
 	struct table last_good;
 	uint64_t seed;
 	struct look looks[PATH_COUNT];
+	bool settled[PATH_COUNT]; /* found to be as written when looked at */
 	struct look local_look;
 	bool local_settled;
 	char digest[SETFILE_DIGEST_HEX]; /* of the text as it has been written */
@@ -206,11 +207,11 @@ static void look_at_file(struct keeper *keeper, size_t which)
 {
 	struct look look = look_at(keeper->paths[which]);
 
-	if (keeper->dirty[which] || same_look(&look, &keeper->looks[which]))
+	if (keeper->dirty[which] || (keeper->settled[which] && same_look(&look, &keeper->looks[which])))
 		return;
 	if (is_as_written(keeper, keeper->paths[which])) {
-		if (!is_fresh(&look))
-			keeper->looks[which] = look;
+		keeper->looks[which] = look;
+		keeper->settled[which] = !is_fresh(&look);
 		return;
 	}
 	raise_damaged(keeper);
@@ -235,7 +236,7 @@ static bool write_files(struct keeper *keeper)
 			continue;
 		ok = file_write(keeper->paths[i], file.at, file.len);
 		keeper->dirty[i] = !ok;
-		keeper->looks[i] = (struct look){ .there = false }; /* so the next round reads what was written */
+		keeper->settled[i] = false; /* so the next round reads what was written */
 	}
 	bytes_done(&file);
 	return ok;

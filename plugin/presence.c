@@ -106,8 +106,9 @@ void presence_on_disconnect(struct presence *presence, struct sessions *sessions
 	session->end = end;
 	session->ended_at_us = now_us;
 
-	/* Behind an earlier one that could not be said, so that they leave in order. */
-	if (announced && (presence->ended_first || !publish_disconnected(session)))
+	/* One that is taken over waits for the tick, behind the newer one's "connected": said before it, the node would seem gone
+	 * in between. Any other leaves at once, or behind an earlier one that could not, so that they leave in order. */
+	if (announced && (end == SESSION_END_TAKEN_OVER || presence->ended_first || !publish_disconnected(session)))
 		ended_append(presence, session);
 	else
 		free(session);
@@ -173,7 +174,7 @@ static void go_on_with_snapshot(struct presence *presence)
 void presence_tick(struct presence *presence, const struct sessions *sessions)
 {
 	/* A step that found no memory is taken up again by the next tick. */
-	if (!say_ended(presence) || !say_connected(presence))
+	if (!say_connected(presence) || !say_ended(presence))
 		return;
 	if (presence->snapshot_asked && !start_snapshot(presence, sessions))
 		return;

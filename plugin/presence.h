@@ -18,7 +18,7 @@
  * that check the connection can still fail, but only within the same turn of the broker's loop, and then the disconnect
  * event comes in that turn too. The tick ends the turn: what is still there then is connected. So a connection that
  * failed is never announced, and an announced one always gets its "disconnected" - if there is no memory for it, on a
- * later tick.
+ * later tick. That of a session which is taken over is said by the tick too, behind the newer one's "connected".
  */
 #ifndef CISTERN_PLUGIN_PRESENCE_H
 #define CISTERN_PLUGIN_PRESENCE_H

@@ -190,8 +190,12 @@ enum revocation_outcome revocation_take(struct revocation *revocation, const cha
 	struct topic_part rest = { bytes, len };
 	struct revocation_head head;
 
-	if (len > REVOCATION_MESSAGE_BYTES_MAX || !take_head(&rest, &head) || !lines_valid(rest))
+	if (len > REVOCATION_MESSAGE_BYTES_MAX || !take_head(&rest, &head) || !lines_valid(rest) ||
+	    head.kind == REVOCATION_FILE) {
+		/* It may have been a part of the set on its way, which must not end without it. */
+		set_done(&revocation->staged);
 		return REVOCATION_MALFORMED;
+	}
 	switch (head.kind) {
 	case REVOCATION_DELTA: return take_delta(revocation, &head, rest);
 	case REVOCATION_BEGIN:

@@ -348,8 +348,8 @@ class Stack:
         kept = getattr(self._local, "connection", None)
         try:
             return self._run(kept or self._connect(), statement, values)
-        except (psycopg2.OperationalError, psycopg2.InterfaceError):
-            if not kept:
+        except psycopg2.Error as why:
+            if not kept or why.pgcode:  # a server that is gone has no code
                 raise
             return self._run(self._connect(), statement, values)
 

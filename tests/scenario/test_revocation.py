@@ -2,8 +2,10 @@
 commands are the schema's own functions, as the API and the command line call them."""
 
 import os
+import pathlib
 import signal
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -84,9 +86,9 @@ def test_two_thousand_revoked_in_one_transaction_are_in_force_within_a_second(st
     watched = fleet(3)
     clients = [gets_in(node) for node in watched]
     sturdy.sql("INSERT INTO node (node_id) SELECT %s || i FROM generate_series(1, 2000) i", named)
+    began = time.monotonic()
     sturdy.sql("UPDATE node SET revoked_at = now() WHERE node_id LIKE %s || '%%' OR node_id = ANY(%s)", named,
                [node.id for node in watched])
-    began = time.monotonic()
     for client in clients:
         client.wait_closed()
     cut_s = time.monotonic() - began
@@ -111,6 +113,14 @@ def test_the_history_and_the_app_are_told_why_and_when(sturdy):
                          " ORDER BY session_no", node.id)
     assert [row[:2] for row in reasons] == [("closed", "127.0.0.1"), ("suspended", "127.0.0.1")]
     assert int(reasons[-1][2]) == told_ms
+
+
+def test_what_the_plugin_counts_is_kept(sturdy):
+    node = sturdy.node()
+    gets_in(node).disconnect()
+    ((counters, age_s),) = wait_for(lambda: sturdy.sql("SELECT counters, extract(epoch FROM now() - counters_at) FROM broker_state"
+                                                       " WHERE counters IS NOT NULL"), 30, what="counters, which come every ten seconds")
+    assert counters["connects"] >= 1 and age_s < 30
 
 
 # --- whatever happens to the rest -------------------------------------------------------------------------------------
@@ -376,3 +386,22 @@ def test_the_crl_numbers_only_grow_and_the_old_one_stays_while_signerd_is_away(s
         sturdy.settle()
         assert number() == before
     wait_for(lambda: number() > before, 30, what="a new CRL")
+
+
+def test_the_crl_also_stands_in_a_file_that_is_always_whole(own_stack):
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o777)  # the daemon's user writes there
+        path = folder / "crl.pem"
+        stack = own_stack(CISTERN_CRL_FILE=str(path))
+
+        def text():
+            return subprocess.run(["openssl", "crl", "-noout", "-text", "-in", path], check=True, capture_output=True, text=True).stdout
+
+        wait_for(path.exists, what="the file")
+        assert "No Revoked Certificates" in text()
+        node = stack.node()
+        ((serial,),) = stack.sql("SELECT serial FROM node_certificate WHERE node_id = %s", node.id)
+        revoke(stack, node.id)
+        wait_for(lambda: serial.lstrip("0") in text(), what="the serial in the file")
+        assert [each.name for each in folder.iterdir()] == ["crl.pem"]

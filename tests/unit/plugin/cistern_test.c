@@ -737,6 +737,7 @@ static void a_session_that_is_taken_over_before_its_cut_is_left_to_the_broker(vo
 	tick();
 	assert_int_equal(stub.n_kicked, 0); /* by its id that would be the new one */
 	disconnect(&old);
+	tick();
 	assert_true(said("cistern/presence/A", "\"reason\":\"taken_over\""));
 	free_client(&old);
 	free_client(&new);

@@ -142,12 +142,48 @@ static void what_finds_no_memory_is_said_later_and_in_order(void **state)
 	stub.publish_fails = false;
 	end(begin("D", 4, 3000003), 3000004); /* nothing to say of it, then and now */
 	tick();
+	assert_said("cistern/presence/C", "{\"event\":\"connected\",\"session\":3000002,\"at_ms\":3000,\"address\":"
+					  "\"192.0.2.1\",\"certificate\":\"" HEX "\"}");
 	assert_said("cistern/presence/A",
 		    "{\"event\":\"disconnected\",\"session\":2000000,\"at_ms\":3000,\"reason\":\"closed\"}");
 	assert_said("cistern/presence/B",
 		    "{\"event\":\"disconnected\",\"session\":2000001,\"at_ms\":3000,\"reason\":\"closed\"}");
-	assert_said("cistern/presence/C", "{\"event\":\"connected\",\"session\":3000002,\"at_ms\":3000,\"address\":"
+	assert_null(stub_take());
+}
+
+/* The other way round it would seem gone in between, to a reader that looks just then. */
+static void the_end_of_one_that_is_taken_over_is_said_behind_the_newer_ones_start(void **state)
+{
+	(void)state;
+	struct session *old = begin("A", 1, 2000000);
+
+	tick();
+	stub_reset(NULL);
+	(void)begin("A", 2, 3000000);
+	presence_on_disconnect(&presence, &sessions, old, SESSION_END_TAKEN_OVER, 3000000);
+	assert_int_equal(stub.n_messages, 0);
+	tick();
+	assert_said("cistern/presence/A", "{\"event\":\"connected\",\"session\":3000000,\"at_ms\":3000,\"address\":"
 					  "\"192.0.2.1\",\"certificate\":\"" HEX "\"}");
+	assert_said("cistern/presence/A",
+		    "{\"event\":\"disconnected\",\"session\":2000000,\"at_ms\":3000,\"reason\":\"taken_over\"}");
+	assert_null(stub_take());
+}
+
+/* The newer one ended before the turn did, so nothing is said of it; the older one's end is all that is left to say. */
+static void a_take_over_that_fails_leaves_the_node_off_line(void **state)
+{
+	(void)state;
+	struct session *old = begin("A", 1, 2000000);
+
+	tick();
+	stub_reset(NULL);
+	struct session *newer = begin("A", 2, 3000000);
+	presence_on_disconnect(&presence, &sessions, old, SESSION_END_TAKEN_OVER, 3000000);
+	end(newer, 3000001);
+	tick();
+	assert_said("cistern/presence/A",
+		    "{\"event\":\"disconnected\",\"session\":2000000,\"at_ms\":3000,\"reason\":\"taken_over\"}");
 	assert_null(stub_take());
 }
 
@@ -264,6 +300,7 @@ static void the_end_has_a_word(void **state)
 		stub_reset(NULL);
 		(void)snprintf(expected, sizeof(expected), "\"reason\":\"%s\"}", cases[i].word);
 		presence_on_disconnect(&presence, &sessions, session, cases[i].end, 3000000);
+		tick();
 		assert_non_null(strstr(stub.messages[0].payload, expected));
 	}
 }
@@ -285,6 +322,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_connect_that_fails_before_the_tick_is_never_said, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_take_over_says_the_old_end_and_the_new_start, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_finds_no_memory_is_said_later_and_in_order, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_end_of_one_that_is_taken_over_is_said_behind_the_newer_ones_start,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_take_over_that_fails_leaves_the_node_off_line, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_was_never_said_is_freed_at_the_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_snapshot_names_every_live_session_in_chunks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_second_subscriber_starts_the_snapshot_over, set_up, tear_down),
