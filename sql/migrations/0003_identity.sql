@@ -205,12 +205,13 @@ $$;
 CREATE FUNCTION certificate_connected(the_node text, the_fingerprint text) RETURNS void LANGUAGE plpgsql AS
 $$
 BEGIN
+	PERFORM FROM node WHERE node_id = the_node FOR UPDATE;
+	-- asked behind the lock: who held it may have said the same, and then the certificate would supersede itself
 	PERFORM FROM node_certificate WHERE fingerprint = the_fingerprint AND node_id = the_node
 		AND activated_at IS NULL AND superseded_at IS NULL AND revoked_at IS NULL;
 	IF NOT FOUND THEN
 		RETURN;
 	END IF;
-	PERFORM FROM node WHERE node_id = the_node FOR UPDATE;
 	UPDATE node_certificate SET superseded_at = now()
 		WHERE node_id = the_node AND activated_at IS NOT NULL AND superseded_at IS NULL AND revoked_at IS NULL;
 	UPDATE node_certificate SET activated_at = now()

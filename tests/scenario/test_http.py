@@ -30,6 +30,8 @@ ROUTES = [
     Route("GET", "/mqtt_host", "anyone"),
     Route("GET", "/healthz", "anyone"),
     Route("GET", "/readyz", "anyone"),
+    Route("GET", "/ca/crl", "anyone"),
+    Route("GET", "/ca/node-ca.pem", "anyone"),
     Route("POST", "/v1/user2", "anyone"),
     Route("POST", "/v1/user", "anyone"),
     Route("POST", "/v1/login2", "anyone"),
