@@ -176,7 +176,11 @@ $(BUILD)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(LIB)
 $(BUILD)/tests/bench/%: tests/bench/%.c $(LIB)
 	@mkdir -p $(@D)
 	@echo '  LD    $@'
-	@$(CC) $(CFLAGS_ALL) -MMD -MP $(LDHARDEN) -fPIE -o $@ $< $(LIB) $(LIBS)
+	@$(CC) $(CFLAGS_ALL) -Iplugin -MMD -MP $(LDHARDEN) -fPIE -o $@ $< $(BENCH_OBJECTS) $(LIB) $(LIBS)
+
+# The plugin as it is built for the broker, whose functions the benchmark stands in for.
+$(BUILD)/tests/bench/plugin_checks: BENCH_OBJECTS := $(PLUGIN_OBJECTS)
+$(BUILD)/tests/bench/plugin_checks: $(PLUGIN_OBJECTS)
 
 -include $(LIB_OBJECTS:.o=.d) $(PLUGIN_OBJECTS:.o=.d) $(UNIT_TESTS:%=%.d) $(BENCHES:%=%.d) \
 	$(foreach program,$(PROGRAMS),$(patsubst %.c,$(BUILD)/%.d,$(call room_sources,$(program))))

@@ -36,24 +36,26 @@ enum session_end {
 };
 
 struct session {
-	int64_t number; /* strictly increasing over all sessions of this broker */
-	int64_t at_us;  /* of connect, wall clock */
+	/* What each publish looks at comes first: it is two cache lines. */
+	uint64_t id_hash;
 	const struct mosquitto *client;
-	char id[NODE_ID_MAX + 1];
-	char address[48]; /* IPv6 in text is at most 45 */
-	struct certificate_digest certificate;
 	struct session_rates rates;
+	enum session_end cut_for; /* see cuts.h; CLOSED: it is not to be cut */
+	char id[NODE_ID_MAX + 1];
+
+	bool cut_listed;
+	char address[48]; /* IPv6 in text is at most 45 */
+	int64_t number;   /* strictly increasing over all sessions of this broker */
+	int64_t at_us;    /* of connect, wall clock */
+	struct certificate_digest certificate;
 	enum session_end
 		end; /* set when the plugin ends it, or when it has ended but that could not be published yet */
 	int64_t ended_at_us;
 
-	enum session_end cut_for; /* see cuts.h; CLOSED: it is not to be cut */
-	bool cut_listed;
-	struct session *cut_previous, *cut_next;
-
-	struct session *older;           /* same id, taken over by this one */
-	struct session *previous, *next; /* all sessions, in the order of their numbers */
-	uint64_t id_hash, client_hash;
+	struct session *older;                   /* same id, taken over by this one */
+	struct session *previous, *next;         /* all sessions, in the order of their numbers */
+	struct session *cut_previous, *cut_next; /* those to be cut */
+	uint64_t client_hash;
 };
 
 struct session_index {

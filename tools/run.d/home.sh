@@ -67,6 +67,11 @@ read_environment() {
 	mqtt_port=${CISTERN_MQTT_PORT:-8883}
 	service_port=${CISTERN_SERVICE_PORT:-$((mqtt_port + 1))}
 	public_host=${CISTERN_MQTT_HOST:-localhost}
+	case ${CISTERN_NODE_LIMITS:-on} in
+		on) node_limits_off='' ;;
+		off) node_limits_off=yes ;;
+		*) die "CISTERN_NODE_LIMITS=$CISTERN_NODE_LIMITS: on or off" ;;
+	esac
 	n_lamps=${NODES:-1}
 	admin=admin@cistern.local
 	api_url=http://127.0.0.1:$api_port
