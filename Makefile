@@ -27,7 +27,7 @@ LDHARDEN := -fsanitize=$(SAN)
 endif
 INCLUDES := -Iservices -I$(BUILD)/gen -I/usr/include/postgresql
 CFLAGS_ALL := $(STANDARD) $(WARNINGS) $(HARDEN) $(INCLUDES) $(CFLAGS)
-LIBS := -Wl,--as-needed -lmosquitto -lpq -lmicrohttpd -ljansson -lcurl -lsodium -lssl -lcrypto -lpthread -lm
+LIBS := -Wl,--as-needed -lmosquitto -lpq -lmicrohttpd -lgnutls -ljansson -lcurl -lsodium -lssl -lcrypto -lpthread -lm
 
 # One archive of all rooms; each program is a folder with a main.c that wires rooms together.
 ROOMS    := base model config broker ingest store push command account api claim revocation ca
@@ -182,5 +182,5 @@ $(BUILD)/tests/bench/%: tests/bench/%.c $(LIB)
 $(BUILD)/tests/bench/plugin_checks: BENCH_OBJECTS := $(PLUGIN_OBJECTS)
 $(BUILD)/tests/bench/plugin_checks: $(PLUGIN_OBJECTS)
 
--include $(LIB_OBJECTS:.o=.d) $(PLUGIN_OBJECTS:.o=.d) $(UNIT_TESTS:%=%.d) $(BENCHES:%=%.d) \
+-include $(LIB_OBJECTS:.o=.d) $(PLUGIN_OBJECTS:.o=.d) $(UNIT_TESTS:%=%.d) $(BENCHES:%=%.d) $(FUZZ_SOURCES:%.c=$(BUILD)/%.d) \
 	$(foreach program,$(PROGRAMS),$(patsubst %.c,$(BUILD)/%.d,$(call room_sources,$(program))))

@@ -20,6 +20,7 @@
 #include "account/account.h"
 #include "base/error.h"
 #include "base/macros.h"
+#include "claim/signer.h"
 #include "store/store.h"
 
 enum { API_HASH_THREADS = 2, API_COMMAND_THREADS = 4, API_CLAIM_THREADS = 2, API_STOP_MS = 5000, API_PROBES_MAX = 4 };
@@ -40,6 +41,7 @@ struct api_options {
 	const struct account *account;
 	struct publisher *publisher; /* for commands to nodes */
 	const struct claim *claim;
+	struct signer_options signer; /* for certificates that an administrator asks for */
 	struct api_probe probes[API_PROBES_MAX];
 
 	const char *bind; /* numeric address of the plain listener */
@@ -52,6 +54,7 @@ struct api_options {
 	int connections_max;                      /* of each listener */
 	int connections_per_address_max;
 
+	const char *public_url; /* of this API, for addresses that we give out; NULL or "": as we are called */
 	const char *mqtt_host, *mqtt_cred_host; /* told to clients; an empty second is the first */
 	int sign_in_per_minute;                 /* sign-in, sign-up and code attempts, per source and per account */
 	int claims_per_minute;                  /* claim requests, per source and per account */
@@ -61,5 +64,9 @@ struct api_options {
 
 MUST_CHECK enum status api_start(const struct api_options *options, struct api **ret_api, struct error *err);
 void api_stop(struct api *api);
+
+/* Reads the HTTPS certificate and key again, for the connections that come; open ones stay. INVALID: they will not do (cannot be
+ * read, do not belong together, out of their time, chain out of order), and those in use stay in use. From main. */
+MUST_CHECK enum status api_reload_certificate(const struct api *api, struct error *err);
 
 #endif

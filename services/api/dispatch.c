@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/handlers.h"
 #include "api/limiter.h"
 #include "api/routes.h"
 #include "base/clock.h"
@@ -139,7 +140,7 @@ static const char *bare_token(const char *authorization)
 /* Nobody in particular is asking, and the row allows that. */
 static bool is_anonymous(const struct request *request)
 {
-	return request->route->who == WHO_ANYONE ||
+	return request->route->who == WHO_ANYONE || request->route->who == WHO_ADDRESS ||
 	       (request->route->who == WHO_ANYONE_OR_USER && !request->authorization);
 }
 
@@ -191,6 +192,14 @@ enum dispatch_next dispatch_begin(struct request *request)
 	if (st == STATUS_OK && request->route)
 		return DISPATCH_BODY;
 	return finish(request, st, &err);
+}
+
+/* Not everybody may make us take so much. */
+enum dispatch_next dispatch_admit(struct request *request)
+{
+	struct error err = { .status = STATUS_OK };
+	enum status st = registration_check_address(request, &err);
+	return st == STATUS_OK ? DISPATCH_BODY : finish(request, st, &err);
 }
 
 /* --- with the body --- */

@@ -1,6 +1,7 @@
 /* api/dispatch.h - what every request goes through, whatever its route.
  *
  *   dispatch_begin()   headers are in: path, query, route, declared size, source's rate, token. No database.
+ *   dispatch_admit()   WHO_ADDRESS only: is the address good? Asks the database, before the body is read
  *   dispatch_run()     body is in: session, object check, handler
  *   dispatch_slow()    the handler's slow half, in its lane
  *
@@ -20,6 +21,7 @@ enum dispatch_next {
 };
 
 enum dispatch_next dispatch_begin(struct request *request);
+enum dispatch_next dispatch_admit(struct request *request);
 enum dispatch_next dispatch_run(struct request *request);
 void dispatch_slow(struct request *request);
 

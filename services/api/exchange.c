@@ -167,6 +167,20 @@ static void read_source(struct MHD_Connection *connection, unsigned char ret_sou
 	}
 }
 
+/* It comes back in addresses that we give out. */
+static bool is_host(const char *text)
+{
+	size_t len = text ? strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:[]") : 0;
+	return len > 0 && text[len] == '\0';
+}
+
+static bool is_tls(const struct exchange *exchange)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_DAEMON);
+	return info && info->daemon == exchange->api->tls.daemon;
+}
+
 static void read_headers(struct exchange *exchange, const char *method, const char *version)
 {
 	struct request *request = exchange->request;
@@ -177,6 +191,8 @@ static void read_headers(struct exchange *exchange, const char *method, const ch
 	request->method = read_method(method);
 	request->authorization = headers.authorization;
 	request->origin = headers.origin;
+	request->host = is_host(headers.host) ? headers.host : NULL;
+	request->is_tls = is_tls(exchange);
 	request->framing_bad = framing_is_bad(&headers, &request->declared_len) || headers.odd ||
 			       hides_bytes(exchange, &headers, method, version);
 	request->has_body = request->declared_len > 0;
@@ -246,7 +262,12 @@ static enum MHD_Result begin(struct exchange *exchange, const char *method, cons
 {
 	struct request *request = exchange->request;
 	read_headers(exchange, method, version);
-	if (dispatch_begin(request) == DISPATCH_BODY) {
+	enum dispatch_next next = dispatch_begin(request);
+	if (next == DISPATCH_BODY && request->route->who == WHO_ADDRESS) {
+		request->store = worker_store(exchange->api);
+		next = dispatch_admit(request);
+	}
+	if (next == DISPATCH_BODY) {
 		exchange->phase = PHASE_BODY;
 		watch_set(exchange->watched, DEADLINE_BODY_US);
 		return MHD_YES;

@@ -50,4 +50,30 @@ enum status self_claim_get(struct request *request, struct error *err);
 enum status self_claim_put(struct request *request, struct error *err);
 enum status self_claim_delete(struct request *request, struct error *err);
 
+/* admin_handlers.c */
+enum status admin_nodes_list(struct request *request, struct error *err);
+enum status admin_nodes_activate(struct request *request, struct error *err);
+enum status admin_nodes_revoke(struct request *request, struct error *err);
+enum status admin_nodes_delete(struct request *request, struct error *err);
+enum status admin_nodes_transfer(struct request *request, struct error *err);
+enum status admin_nodes_connections(struct request *request, struct error *err);
+enum status admin_broker(struct request *request, struct error *err);
+enum status admin_confirm_slow(struct request *request, struct error *err);
+
+/* certificate_handlers.c */
+enum status admin_certificates_list(struct request *request, struct error *err);
+enum status admin_certificate_post(struct request *request, struct error *err);
+enum status admin_certificate_post_slow(struct request *request, struct error *err);
+
+/* registration_handlers.c */
+enum status registration_order_node_ids(struct request *request, struct error *err);
+enum status registration_node_ids(struct request *request, struct error *err);
+enum status registration_address_or_state(struct request *request, struct error *err);
+enum status registration_start(struct request *request, struct error *err);
+enum status registration_check_address(struct request *request, struct error *err);
+enum status registration_upload(struct request *request, struct error *err);
+enum status registration_download(struct request *request, struct error *err);
+enum status registration_node_group(struct request *request, struct error *err);
+enum status registration_deployment(struct request *request, struct error *err);
+
 #endif

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -9,10 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/certificate.h"
 #include "api/server.h"
 #include "base/log.h"
 
-enum { PEM_BYTES_MAX = 65536, OPTIONS_MAX = 20 };
+enum { OPTIONS_MAX = 20 };
 
 /* TLS 1.2 and 1.3, forward secrecy and AEAD only (threats.md section 2). */
 static const char tls_priorities[] = "NONE:+VERS-TLS1.3:+VERS-TLS1.2:+ECDHE-ECDSA:+ECDHE-RSA"
@@ -20,51 +20,6 @@ static const char tls_priorities[] = "NONE:+VERS-TLS1.3:+VERS-TLS1.2:+ECDHE-ECDS
 				     ":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
 				     ":+SIGN-ALL:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:-SIGN-DSA-SHA1"
 				     ":+COMP-NULL:+CTYPE-X509:%SERVER_PRECEDENCE";
-
-/* A PEM file's text, wiped when freed: it may be a key. */
-struct pem {
-	char *text;
-	size_t len;
-};
-
-static void cleanup_pem(struct pem *pem)
-{
-	if (pem->text)
-		explicit_bzero(pem->text, pem->len);
-	free(pem->text);
-}
-
-static void cleanup_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd); /* was only read */
-}
-
-static enum status read_pem(const char *path, struct pem *ret_pem, struct error *err)
-{
-	if (!path || !*path)
-		return error_set(err, STATUS_INVALID, "HTTPS needs api_tls_cert_file and api_tls_key_file");
-	CLEANUP(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return error_set(err, STATUS_INVALID, "%s: %s", path, strerror(errno));
-	CLEANUP(pem) struct pem pem = { .text = malloc(PEM_BYTES_MAX + 1) };
-	if (!pem.text)
-		abort();
-	for (;;) {
-		ssize_t n = read(fd, pem.text + pem.len, PEM_BYTES_MAX - pem.len);
-		if (n < 0)
-			return error_set(err, STATUS_INVALID, "%s: %s", path, strerror(errno));
-		if (n == 0)
-			break;
-		pem.len += (size_t)n;
-	}
-	if (pem.len == PEM_BYTES_MAX)
-		return error_set(err, STATUS_INVALID, "%s: longer than %d bytes", path, PEM_BYTES_MAX);
-	pem.text[pem.len] = '\0';
-	ret_pem->len = pem.len;
-	ret_pem->text = STEAL(pem.text);
-	return STATUS_OK;
-}
 
 static enum status read_address(const struct listener_options *options, struct sockaddr_storage *ret_address,
 				struct error *err)
@@ -118,8 +73,8 @@ static unsigned flags_of(const struct listener_options *options, const struct so
 	return flags;
 }
 
-static enum status start_daemon(struct api *api, const struct listener_options *options, const struct pem *cert,
-				const struct pem *key, struct MHD_Daemon **ret_daemon, struct error *err)
+static enum status start_daemon(struct api *api, const struct listener_options *options, struct MHD_Daemon **ret_daemon,
+				struct error *err)
 {
 	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
 	enum status st = read_address(options, &address, err);
@@ -139,8 +94,7 @@ static enum status start_daemon(struct api *api, const struct listener_options *
 	if (api->options.threads > 1)
 		put_option(&list, MHD_OPTION_THREAD_POOL_SIZE, api->options.threads, NULL);
 	if (options->cert_file) {
-		put_option(&list, MHD_OPTION_HTTPS_MEM_CERT, 0, cert->text);
-		put_option(&list, MHD_OPTION_HTTPS_MEM_KEY, 0, key->text);
+		put_option(&list, MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (const void *)(uintptr_t)certificate_retrieve);
 		put_option(&list, MHD_OPTION_HTTPS_PRIORITIES, 0, tls_priorities);
 	}
 	put_option(&list, MHD_OPTION_END, 0, NULL);
@@ -157,16 +111,12 @@ static enum status start_daemon(struct api *api, const struct listener_options *
 enum status listener_start(struct api *api, const struct listener_options *options, struct listener *ret_listener,
 			   struct error *err)
 {
-	CLEANUP(pem) struct pem cert = { .text = NULL };
-	CLEANUP(pem) struct pem key = { .text = NULL };
-	enum status st = STATUS_OK;
-	if (options->cert_file)
-		st = read_pem(options->cert_file, &cert, err);
-	if (st == STATUS_OK && options->cert_file)
-		st = read_pem(options->key_file, &key, err);
-	if (st != STATUS_OK)
-		return st;
-	return start_daemon(api, options, &cert, &key, &ret_listener->daemon, err);
+	if (options->cert_file) {
+		enum status st = certificate_load(CERTIFICATE_AT_START, options->cert_file, options->key_file, err);
+		if (st != STATUS_OK)
+			return st;
+	}
+	return start_daemon(api, options, &ret_listener->daemon, err);
 }
 
 void listener_quiesce(struct listener *listener)

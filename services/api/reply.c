@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Codes below 102000 are the clients' (rest.md 1.3); above, ours: 102 requests, 104 mapping, 105 nodes, 106 claiming. */
+/* Codes below 102000 are the clients' (rest.md 1.3); above, ours: 102 requests, 104 mapping, 105 nodes, 106 claiming, 107 administration. */
 static const struct failure_row failures[] = {
 	[FAILURE_BODY] = { STATUS_INVALID, 100006, "Invalid request body" },
 	[FAILURE_USER_NAME_MISSING] = { STATUS_INVALID, 101001, "User name is missing" },
@@ -50,6 +50,17 @@ static const struct failure_row failures[] = {
 	[FAILURE_SELF_CLAIM_DEVICE] = { STATUS_NOT_FOUND, 106013, "The device is not on the list" },
 	[FAILURE_SELF_CLAIM_KEY_FILE] = { STATUS_CONFLICT, 106014,
 					  "Setting self_claim_key_file is not set: secrets cannot be kept" },
+	[FAILURE_ADMIN_NODE] = { STATUS_NOT_FOUND, 107001, "No such node" },
+	[FAILURE_ADMIN_STATE] = { STATUS_CONFLICT, 107002, "Not possible in the node's present state" },
+	[FAILURE_ADMIN_USER] = { STATUS_NOT_FOUND, 107003, "No such user" },
+	[FAILURE_ADMIN_FIELD] = { STATUS_INVALID, 107004, "A field is missing or not valid" },
+	[FAILURE_ADMIN_CSR] = { STATUS_INVALID, 107005, "The certificate signing request is not acceptable" },
+	[FAILURE_REGISTRATION] = { STATUS_NOT_FOUND, 107006, "No such registration" },
+	[FAILURE_REGISTRATION_STATE] = { STATUS_CONFLICT, 107007, "Not possible in the registration's present state" },
+	[FAILURE_REGISTRATION_FILE] = { STATUS_INVALID, 107008,
+					"The file is not the one that was announced, or no text" },
+	[FAILURE_REGISTRATION_ADDRESS] = { STATUS_DENIED, 107009, "The address is not, or no longer, good" },
+	[FAILURE_REGISTRATION_GROUP] = { STATUS_INVALID, 107010, "There are no groups of nodes to register into" },
 };
 
 static const struct failure_row *row_of_status(enum status status)

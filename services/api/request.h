@@ -42,6 +42,7 @@ enum route_method { METHOD_GET = 1, METHOD_POST = 2, METHOD_PUT = 4, METHOD_DELE
 enum route_who {
 	WHO_ANYONE,
 	WHO_ANYONE_OR_USER,   /* with a token as WHO_USER, whom a bad token refuses; without one as WHO_ANYONE */
+	WHO_ADDRESS,          /* whoever knows the secret of an address to upload to; asked before the body is taken */
 	WHO_USER,             /* a live session */
 	WHO_ADMIN,            /* and the account is a super administrator's */
 	WHO_NODE_USER,        /* and the node in node_id or nodeid is mapped to its user */
@@ -79,7 +80,9 @@ struct request {
 	char *uri; /* NULL: longer than REQUEST_URI_BYTES_MAX */
 	enum route_method method;
 	const char *method_name, *authorization, *origin; /* headers: NULL when absent */
-	unsigned char source[REQUEST_SOURCE_BYTES];       /* address, IPv4 as mapped; of IPv6 the /64 */
+	const char *host;                                 /* NULL also when it is no host's name */
+	bool is_tls;
+	unsigned char source[REQUEST_SOURCE_BYTES]; /* address, IPv4 as mapped; of IPv6 the /64 */
 	bool has_body, framing_bad;
 	uint64_t declared_len; /* of the body; 0 when not declared */
 	struct buffer body;

@@ -4,7 +4,15 @@
 
 #include "api/handlers.h"
 
-enum { NO_BODY = 4096, SMALL = 4096, MAPPING = 16384, CLAIM = 16384, PARAMS = 131072, DEVICES = 262144 };
+enum {
+	NO_BODY = 4096,
+	SMALL = 4096,
+	MAPPING = 16384,
+	CLAIM = 16384,
+	PARAMS = 131072,
+	DEVICES = 262144,
+	CERTIFICATE_FILE = 16777216
+};
 
 /* A GET may carry a body that nobody reads. */
 const struct route routes[] = {
@@ -41,6 +49,39 @@ const struct route routes[] = {
 	{ METHOD_PUT, "/v1/user/nodes/params", WHO_USER, PARAMS, RATE_USER, params_put, LANE_COMMAND, params_put_slow },
 	{ METHOD_PUT, "/v1/user/nodes/mapping", WHO_USER, MAPPING, RATE_USER, mapping_put, LANE_NONE, NULL },
 	{ METHOD_GET, "/v1/user/nodes/mapping", WHO_USER, NO_BODY, RATE_USER, mapping_get, LANE_NONE, NULL },
+
+	{ METHOD_GET, "/v1/admin/nodes", WHO_ADMIN, NO_BODY, RATE_USER, admin_nodes_list, LANE_NONE, NULL },
+	{ METHOD_PUT, "/v1/admin/nodes", WHO_ADMIN, SMALL, RATE_USER, admin_nodes_activate, LANE_COMMAND,
+	  admin_confirm_slow },
+	{ METHOD_DELETE, "/v1/admin/nodes", WHO_ADMIN, SMALL, RATE_USER, admin_nodes_delete, LANE_COMMAND,
+	  admin_confirm_slow },
+	{ METHOD_POST, "/v1/admin/nodes/revoke", WHO_ADMIN, SMALL, RATE_USER, admin_nodes_revoke, LANE_COMMAND,
+	  admin_confirm_slow },
+	{ METHOD_POST, "/v1/admin/nodes/transfer", WHO_ADMIN, SMALL, RATE_USER, admin_nodes_transfer, LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/admin/nodes/certificates", WHO_ADMIN, NO_BODY, RATE_USER, admin_certificates_list, LANE_NONE,
+	  NULL },
+	{ METHOD_POST, "/v1/admin/nodes/certificate", WHO_ADMIN, CLAIM, RATE_USER, admin_certificate_post, LANE_CLAIM,
+	  admin_certificate_post_slow },
+	{ METHOD_GET, "/v1/admin/nodes/connections", WHO_ADMIN, NO_BODY, RATE_USER, admin_nodes_connections, LANE_NONE,
+	  NULL },
+	{ METHOD_GET, "/v1/admin/broker", WHO_ADMIN, NO_BODY, RATE_USER, admin_broker, LANE_NONE, NULL },
+
+	/* what the public admin command line calls to register nodes in bulk */
+	{ METHOD_POST, "/v1/admin/node_ids", WHO_ADMIN, SMALL, RATE_USER, registration_order_node_ids, LANE_NONE,
+	  NULL },
+	{ METHOD_GET, "/v1/admin/node_ids", WHO_ADMIN, NO_BODY, RATE_USER, registration_node_ids, LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/admin/node_certificates/register", WHO_ADMIN, NO_BODY, RATE_USER,
+	  registration_address_or_state, LANE_NONE, NULL },
+	{ METHOD_POST, "/v1/admin/node_certificates/register", WHO_ADMIN, CLAIM, RATE_USER, registration_start,
+	  LANE_NONE, NULL },
+	{ METHOD_PUT, "/v1/admin/node_certificates/file", WHO_ADDRESS, CERTIFICATE_FILE, RATE_PROBE,
+	  registration_upload, LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/admin/node_certificates/file", WHO_ANYONE, NO_BODY, RATE_PROBE, registration_download,
+	  LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/admin/mqtt_host", WHO_ADMIN, NO_BODY, RATE_USER, root_mqtt_host, LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/admin/node_group", WHO_ADMIN, NO_BODY, RATE_USER, registration_node_group, LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/admin/rainmaker_deployment_details", WHO_ADMIN, NO_BODY, RATE_USER, registration_deployment,
+	  LANE_NONE, NULL },
 
 	{ METHOD_GET, "/v1/admin/self_claim", WHO_ADMIN, NO_BODY, RATE_USER, self_claim_get, LANE_NONE, NULL },
 	{ METHOD_PUT, "/v1/admin/self_claim", WHO_ADMIN, DEVICES, RATE_USER, self_claim_put, LANE_NONE, NULL },

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "api/certificate.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -51,6 +52,14 @@ enum status api_start(const struct api_options *options, struct api **ret_api, s
 	return STATUS_OK;
 }
 
+enum status api_reload_certificate(const struct api *api, struct error *err)
+{
+	const struct api_options *options = &api->options;
+	if (options->tls_port == 0)
+		return STATUS_OK;
+	return certificate_load(CERTIFICATE_REPLACED, options->tls_cert_file, options->tls_key_file, err);
+}
+
 /* Requests in hand end by themselves, for every stage has a deadline; we wait for the quick ones. */
 static int wait_for_exchanges(struct api *api, int64_t wait_ms)
 {
@@ -77,6 +86,7 @@ void api_stop(struct api *api)
 		log_warn("api.cut", F_I64("requests", n_cut));
 	listener_stop(&api->plain);
 	listener_stop(&api->tls);
+	certificate_done();
 	for (size_t i = 0; i < N_LANES; i++)
 		lane_free(api->lanes[i]);
 	watch_stop(api->watch);

@@ -78,10 +78,17 @@ static enum status list_names(const char *path, struct ca_listing *listing, stru
 	return STATUS_OK;
 }
 
-static enum status read_current(const char *file, char ret_name[CA_NAME_MAX + 1], struct error *err)
+static enum status read_name(const char *path, const char *which, char ret_name[CA_NAME_MAX + 1], struct error *err)
 {
+	char file[PATH_MAX];
 	struct secret line = { .len = 0 }; /* no secret; one line without its end is what that reads */
-	enum status st = secret_read(&line, file, err);
+	enum status st = join(path, which, "", file, err);
+	if (st != STATUS_OK)
+		return st;
+	ret_name[0] = '\0';
+	if (access(file, F_OK) != 0 && errno == ENOENT)
+		return STATUS_OK;
+	st = secret_read(&line, file, err);
 	if (st != STATUS_OK)
 		return st;
 	if (!ca_name_valid(line.bytes))
@@ -90,15 +97,22 @@ static enum status read_current(const char *file, char ret_name[CA_NAME_MAX + 1]
 	return STATUS_OK;
 }
 
+enum status ca_folder_current(const char *path, char ret_name[CA_NAME_MAX + 1], struct error *err)
+{
+	return read_name(path, "current", ret_name, err);
+}
+
+enum status ca_folder_next(const char *path, char ret_name[CA_NAME_MAX + 1], struct error *err)
+{
+	return read_name(path, "next", ret_name, err);
+}
+
 static enum status mark_current(const char *path, struct ca_listing *listing, struct error *err)
 {
-	char current[CA_NAME_MAX + 1], file[PATH_MAX];
-	enum status st = join(path, "current", "", file, err);
-	if (st != STATUS_OK || (access(file, F_OK) != 0 && errno == ENOENT))
+	char current[CA_NAME_MAX + 1];
+	enum status st = ca_folder_current(path, current, err);
+	if (st != STATUS_OK || !*current)
 		return st; /* a new folder whose making was interrupted: none issues */
-	st = read_current(file, current, err);
-	if (st != STATUS_OK)
-		return st;
 	for (size_t i = 0; i < listing->n_cas; i++) {
 		if (strcmp(listing->cas[i].name, current) == 0) {
 			listing->cas[i].issues = true;

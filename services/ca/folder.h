@@ -3,6 +3,7 @@
  *   <name>.crt     a CA's certificate, PEM                  name: letters, digits, '-', '_'
  *   <name>.key     its key, as ca_open() in ca/ca.h takes it
  *   current        one line: the name of the CA that new certificates come from
+ *   next           only during a roll-over: the name of the CA that is made ready to come after it
  *   refused_keys   if it is there: keys never to be certified, one a line as 64 hex digits: SHA-256 of the SubjectPublicKeyInfo.
  *                  Empty lines and lines that begin with '#' do not count
  *
@@ -39,6 +40,10 @@ bool ca_name_valid(const char *name);
 
 /* By name; the certificates alone, no key is read. An empty folder is an empty list; without `current` none issues. */
 MUST_CHECK enum status ca_folder_list(const char *path, struct ca_listing *ret_listing, struct error *err);
+
+/* Of one of the two files above, each of which may be missing: then the name is "". */
+MUST_CHECK enum status ca_folder_current(const char *path, char ret_name[CA_NAME_MAX + 1], struct error *err);
+MUST_CHECK enum status ca_folder_next(const char *path, char ret_name[CA_NAME_MAX + 1], struct error *err);
 
 struct ca_folder;
 

@@ -25,6 +25,7 @@ enum {
 	SCRYPT_R = 8,
 	SCRYPT_P = 1,
 	NAMES_OF_ONE_HASH_MAX = 32,
+	HASH_NAME_SIZE = 24, /* eight digits, a dot, a number */
 };
 
 DEFINE_CLEANUP(pkcs8_info, PKCS8_PRIV_KEY_INFO *, PKCS8_PRIV_KEY_INFO_free)
@@ -179,16 +180,33 @@ enum status ca_import(const char *path, const char *name, const char *cert_file,
 	return write_pair(path, name, &certificate, &sealed, err);
 }
 
-enum status ca_make_current(const char *path, const char *name, struct error *err)
+static enum status write_name(const char *path, const char *which, const char *name, struct error *err)
 {
 	char line[CA_NAME_MAX + 2];
 	if (!ca_name_valid(name))
 		return error_set(err, STATUS_INVALID, "'%.60s' is not a name for a CA", name);
 	int len = snprintf(line, sizeof(line), "%s\n", name);
 	const struct whole_file whole = {
-		.folder = path, .name = "current", .bytes = line, .len = (size_t)len, .mode = 0644, .replaces = true
+		.folder = path, .name = which, .bytes = line, .len = (size_t)len, .mode = 0644, .replaces = true
 	};
 	return whole_file_write(&whole, err);
+}
+
+enum status ca_make_next(const char *path, const char *name, struct error *err)
+{
+	return write_name(path, "next", name, err);
+}
+
+enum status ca_make_current(const char *path, const char *name, struct error *err)
+{
+	char next[PATH_MAX];
+	enum status st = write_name(path, "current", name, err);
+	if (st != STATUS_OK)
+		return st;
+	int len = snprintf(next, sizeof(next), "%s/next", path);
+	if (len >= PATH_MAX || (unlink(next) != 0 && errno != ENOENT))
+		return error_set(err, STATUS_UNAVAILABLE, "cannot remove '%s/next': %s", path, strerror(errno));
+	return STATUS_OK;
 }
 
 /* --- trust --- */
@@ -200,12 +218,12 @@ static X509 *certificate_of(const struct ca_about *about)
 }
 
 /* `5f0c9e1a.0`; X509_LOOKUP_hash_dir(3). */
-static bool hash_name(const struct ca_about *about, int n, char ret_name[16])
+static bool hash_name(const struct ca_about *about, int n, char ret_name[HASH_NAME_SIZE])
 {
 	CLEANUP(x509) X509 *certificate = certificate_of(about);
 	int ok = 0;
 	unsigned long hash = certificate ? X509_NAME_hash_ex(X509_get_subject_name(certificate), NULL, NULL, &ok) : 0;
-	(void)snprintf(ret_name, 16, "%08lx.%d", hash & 0xffffffffUL, n);
+	(void)snprintf(ret_name, HASH_NAME_SIZE, "%08lx.%d", hash & 0xffffffffUL, n);
 	return ok == 1;
 }
 
@@ -224,7 +242,7 @@ static enum found look_at(const char *trust_path, const char *name, const struct
 }
 
 /* The name that it has there, or the first that is free. The library looks from 0 upwards and stops at the first gap. */
-static enum status find_hash_name(const char *trust_path, const struct ca_about *about, char ret_name[16],
+static enum status find_hash_name(const char *trust_path, const struct ca_about *about, char ret_name[HASH_NAME_SIZE],
 				  bool *ret_is_there, struct error *err)
 {
 	for (int n = 0; n < NAMES_OF_ONE_HASH_MAX; n++) {
@@ -241,7 +259,7 @@ static enum status find_hash_name(const char *trust_path, const struct ca_about 
 
 enum status ca_is_trusted(const char *trust_path, const struct ca_about *about, bool *ret_is_trusted, struct error *err)
 {
-	char name[16];
+	char name[HASH_NAME_SIZE];
 	return find_hash_name(trust_path, about, name, ret_is_trusted, err);
 }
 
@@ -259,7 +277,7 @@ static enum status link_to(const char *trust_path, const char *link_name, const 
 
 enum status ca_trust(const char *trust_path, const char *name, const struct ca_about *about, struct error *err)
 {
-	char file[CA_NAME_MAX + 8], link_name[16];
+	char file[CA_NAME_MAX + 8], link_name[HASH_NAME_SIZE];
 	bool is_there = false;
 	(void)snprintf(file, sizeof(file), "%.*s.crt", CA_NAME_MAX, name);
 	if (look_at(trust_path, file, about) != FOUND_SAME) {

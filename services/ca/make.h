@@ -27,7 +27,9 @@ MUST_CHECK enum status ca_make(const char *path, const char *name, const struct 
 /* One that was kept without a passphrase: its certificate as it is, its key encrypted. */
 MUST_CHECK enum status ca_import(const char *path, const char *name, const char *cert_file, const char *key_file,
 				 const struct secret *passphrase, struct error *err);
-/* From now on this one issues. */
+/* It is to come after the current one; it need not be there yet. */
+MUST_CHECK enum status ca_make_next(const char *path, const char *name, struct error *err);
+/* From now on this one issues, and none is next. */
 MUST_CHECK enum status ca_make_current(const char *path, const char *name, struct error *err);
 
 /* Into the broker's trust folder, readable by all. Doing it again changes nothing. */

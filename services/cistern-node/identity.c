@@ -1,5 +1,7 @@
 #include "identity.h"
 
+#include "credentials.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <openssl/pem.h>
@@ -7,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 DEFINE_CLEANUP(file, FILE *, fclose)
 DEFINE_CLEANUP(x509, X509 *, X509_free)
@@ -40,29 +41,49 @@ static enum status read_common_name(const char *path, char *ret_name, struct err
 	return STATUS_OK;
 }
 
-/* Takes over the three texts. */
-static enum status list_add(struct identity_list *list, char *ca, char *cert, char *key, struct error *err)
+static struct identity *list_extend(struct identity_list *list)
 {
 	struct identity *items = reallocarray(list->items, list->n_items + 1, sizeof(*items));
 	if (!items)
 		abort();
 	list->items = items;
-	struct identity *added = &items[list->n_items++];
-	*added = (struct identity){ .ca = ca, .cert = cert, .key = key };
-	return read_common_name(cert, added->common_name, err);
+	items[list->n_items] = (struct identity){ 0 };
+	return &items[list->n_items++];
 }
 
-static enum status list_add_folder(struct identity_list *list, const struct options *options, const char *name,
+static enum status list_add_files(struct identity_list *list, const struct options *options, struct error *err)
+{
+	struct identity *added = list_extend(list);
+
+	added->ca = text_format("%s", options->ca);
+	added->cert = text_format("%s", options->cert);
+	added->key = text_format("%s", options->key);
+	return read_common_name(added->cert, added->common_name, err);
+}
+
+/* Takes over the folder's name. */
+static enum status list_add_folder(struct identity_list *list, const struct options *options, char *folder,
 				   struct error *err)
 {
-	char *cert = text_format("%s/%s/node.crt", options->cert_dir, name);
+	struct identity *added = list_extend(list);
 
-	if (name[0] == '.' || access(cert, F_OK) != 0) {
-		free(cert);
-		return STATUS_OK; /* not a node's folder */
-	}
-	char *ca = options->ca ? text_format("%s", options->ca) : text_format("%s/%s/ca.crt", options->cert_dir, name);
-	return list_add(list, ca, cert, text_format("%s/%s/node.key", options->cert_dir, name), err);
+	added->folder = folder;
+	added->ca = options->ca ? text_format("%s", options->ca) : text_format("%s/ca.crt", folder);
+	added->cert = text_format("%s/node.crt", folder);
+	added->key = text_format("%s/node.key", folder);
+	enum status st = credentials_mend(folder, &added->has_new, err);
+	return st == STATUS_OK ? read_common_name(added->cert, added->common_name, err) : st;
+}
+
+static enum status list_add_entry(struct identity_list *list, const struct options *options, const char *name,
+				  struct error *err)
+{
+	char *folder = text_format("%s/%s", options->cert_dir, name);
+
+	if (name[0] != '.' && credentials_are_there(folder))
+		return list_add_folder(list, options, folder, err);
+	free(folder); /* not a node's */
+	return STATUS_OK;
 }
 
 static enum status list_add_directory(struct identity_list *list, const struct options *options, struct error *err)
@@ -76,7 +97,7 @@ static enum status list_add_directory(struct identity_list *list, const struct o
 	for (int i = 0; i < n_entries; i++) {
 		bool wanted = options->count == 0 || (int64_t)list->n_items < options->count;
 		if (wanted && st == STATUS_OK)
-			st = list_add_folder(list, options, entries[i]->d_name, err);
+			st = list_add_entry(list, options, entries[i]->d_name, err);
 		free(entries[i]);
 	}
 	free(entries);
@@ -91,11 +112,14 @@ static enum status list_add_directory(struct identity_list *list, const struct o
 enum status identity_list_load(const struct options *options, struct identity_list *ret_list, struct error *err)
 {
 	CLEANUP(identity_list) struct identity_list list = { 0 };
+	enum status st;
 
-	enum status st = options->cert_dir
-				 ? list_add_directory(&list, options, err)
-				 : list_add(&list, text_format("%s", options->ca), text_format("%s", options->cert),
-					    text_format("%s", options->key), err);
+	if (options->cert_dir)
+		st = list_add_directory(&list, options, err);
+	else if (options->credentials)
+		st = list_add_folder(&list, options, text_format("%s", options->credentials), err);
+	else
+		st = list_add_files(&list, options, err);
 	if (st != STATUS_OK)
 		return st;
 	*ret_list = list;
@@ -109,6 +133,7 @@ void identity_list_done(struct identity_list *list)
 		free(list->items[i].ca);
 		free(list->items[i].cert);
 		free(list->items[i].key);
+		free(list->items[i].folder);
 	}
 	free(list->items);
 	*list = (struct identity_list){ 0 };

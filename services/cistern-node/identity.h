@@ -1,6 +1,7 @@
 /* identity.h - the certificates that this process plays.
  *
- *   DIR/<id>/node.crt  DIR/<id>/node.key  DIR/<id>/ca.crt     as `cistern node add <id> --out DIR/<id>` makes them
+ *   DIR/<id>/node.crt  DIR/<id>/node.key  DIR/<id>/ca.crt     as `cistern node add <id> --out DIR/<id>` makes them, and
+ *                                                       as claim.h does, without ca.crt
  *
  * Thread:  any.
  * Memory:  the list owns its texts; identity_list_done() frees them.
@@ -13,12 +14,15 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { COMMON_NAME_MAX = 64 }; /* X.520 upper bound of a common name */
 
 struct identity {
 	char *ca, *cert, *key; /* files */
+	char *folder;          /* where the latter two are and a renewal may write; NULL: nowhere */
+	bool has_new;          /* the folder has a next pair that was not tried yet (credentials.h) */
 	char common_name[COMMON_NAME_MAX + 1];
 };
 

@@ -2,6 +2,7 @@
 
 #include "command.h"
 #include "payload.h"
+#include "renew.h"
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -149,6 +150,8 @@ void inbox_received(struct node *node, const char *topic, const void *payload, s
 		request_received(node, payload, payload_len);
 	} else if (strcmp(suffix, "otaurl") == 0) {
 		ota_received(node, payload, payload_len);
+	} else if (strcmp(suffix, "certificate/response") == 0) {
+		renew_received(node, payload ? payload : "", payload_len);
 	} else { /* params/remote, with or without group id, or the textbook's remote */
 		node_detail(node, "command", F_STR("topic", topic),
 			    F_STR("payload", payload)); /* libmosquitto adds a NUL */

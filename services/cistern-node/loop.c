@@ -25,6 +25,7 @@ enum status loop_init(struct loop *loop, struct error *err)
 	(void)sigaddset(&signals, SIGTERM);
 	(void)sigaddset(&signals, SIGINT);
 	(void)sigaddset(&signals, SIGUSR1);
+	(void)sigaddset(&signals, SIGUSR2);
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (loop->epoll_fd < 0 || sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
 		return error_set(err, STATUS_INTERNAL, "epoll: %s", strerror(errno));
@@ -59,12 +60,16 @@ static void take_signals(struct loop *loop)
 	struct signalfd_siginfo info;
 
 	while (read(loop->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo != SIGUSR1) {
+		void (*act)(struct node * node) = NULL;
+		if (info.ssi_signo == SIGUSR1)
+			act = node_report_details;
+		else if (info.ssi_signo == SIGUSR2)
+			act = renew_start;
+		else
 			stop(loop);
-			continue;
-		}
-		for (size_t i = 0; i < loop->run->n_nodes; i++)
-			node_report_details(&loop->nodes[i]);
+		for (size_t i = 0; act && i < loop->run->n_nodes; i++)
+			act(&loop->nodes[i]);
+		loop->scan_at_us = 0; /* what they have published leaves with the next look */
 	}
 }
 

@@ -1,6 +1,10 @@
-/* cistern-node: plays one virtual node or many. Only wires: options, identities, model, nodes, loop, totals. */
+/* cistern-node: plays one virtual node or many. Only wires: options, claim, identities, model, nodes, loop, totals. */
 
+#include "answer.h"
+#include "claim.h"
+#include "credentials.h"
 #include "event.h"
+#include "http.h"
 #include "identity.h"
 #include "loop.h"
 #include "node.h"
@@ -98,13 +102,43 @@ static enum status play(struct run *run, const struct identity_list *identities,
 	return st;
 }
 
+static enum status claim_if_needed(const struct options *options, struct error *err)
+{
+	if (!options->claim || credentials_are_there(options->credentials))
+		return STATUS_OK;
+	enum status st = http_start(err);
+	if (st != STATUS_OK)
+		return st;
+	st = claim_run(options, err);
+	http_stop();
+	return st;
+}
+
+/* The option, else what claiming told, else this machine. */
+static enum status choose_host(const struct options *options, char *ret_host, size_t ret_host_size, struct error *err)
+{
+	if (!options->host && options->credentials) {
+		enum status st = credentials_endpoint(options->credentials, ret_host, ret_host_size, err);
+		if (st != STATUS_NOT_FOUND)
+			return st;
+	}
+	(void)snprintf(ret_host, ret_host_size, "%s", options->host ? options->host : "localhost");
+	return STATUS_OK;
+}
+
 static enum status run_with(const struct options *options, bool *ret_failed, struct error *err)
 {
 	CLEANUP(identity_list) struct identity_list identities = { 0 };
 	CLEANUP(device_model) struct device_model model = { 0 };
 	struct run run = { .options = options, .model = &model };
 
-	enum status st = identity_list_load(options, &identities, err);
+	char endpoint[ANSWER_HOST_MAX];
+
+	enum status st = claim_if_needed(options, err);
+	if (st == STATUS_OK)
+		st = identity_list_load(options, &identities, err);
+	if (st == STATUS_OK)
+		st = choose_host(options, endpoint, sizeof(endpoint), err);
 	if (st == STATUS_OK)
 		st = allow_files(identities.n_items, err);
 	if (st == STATUS_OK)
@@ -112,12 +146,13 @@ static enum status run_with(const struct options *options, bool *ret_failed, str
 	if (st != STATUS_OK)
 		return st;
 	run.connection = (struct connection_settings){
-		.host = options->host,
+		.host = endpoint,
 		.port = (int)options->port,
 		.keepalive_s = (int)options->keepalive_s,
 		.clean_session = !options->persistent_session,
 		.username = options->username,
 	};
+	run.server_name = options->server_name ? options->server_name : endpoint;
 	connection_settings_resolve(&run.connection);
 	load_init(&run.load, options, &model);
 	st = play(&run, &identities, err);

@@ -149,6 +149,11 @@ static void subscribe(struct node *node, struct topic_text filter)
 	}
 }
 
+void node_subscribe(struct node *node, const char *suffix)
+{
+	subscribe(node, topic_plain(node->id, suffix));
+}
+
 /* --- the boot sequence --- */
 
 static void publish_poll(struct node *node)
@@ -247,6 +252,7 @@ static void on_connected(void *owner, bool session_present)
 		subscribe(node, topic_plain(node->id, "otaurl"));
 	else
 		start_ota(node);
+	renew_connected(node);
 	if (node->run->options->connectivity)
 		node->connectivity_at_us = clock_monotonic_us() + CONNECTIVITY_DELAY_US;
 }
@@ -368,7 +374,9 @@ static void on_lost(void *owner, const char *reason)
 		return;
 	}
 	node_event(node, was_up ? "disconnected" : "refused", F_STR("reason", reason));
-	if (node->run->options->once)
+	if (renew_lost(node, was_up))
+		node->connect_at_us = clock_monotonic_us();
+	else if (node->run->options->once)
 		node->run->failed = true;
 	else
 		plan_reconnect(node);
@@ -388,10 +396,11 @@ enum status node_init(struct node *node, struct run *run, const struct identity 
 {
 	const struct options *options = run->options;
 	const char *id = options->node_id ? options->node_id : identity->common_name;
-	CLEANUP(ssl_ctx) SSL_CTX *tls = NULL;
 
 	*node = (struct node){
 		.run = run,
+		.identity = identity,
+		.renewal.wanted = options->renew,
 		.mapping_waits = options->user_id || options->factory_reset,
 		.otafetch_at_us = INT64_MAX,
 		.connectivity_at_us = INT64_MAX,
@@ -403,19 +412,23 @@ enum status node_init(struct node *node, struct run *run, const struct identity 
 	device_init(&node->device, run->model);
 	node->load.topic = report_topic(node);
 
-	enum status st = tls_context_new(identity, options->host, options->alpn, &tls, err);
+	enum status st = tls_context_new(identity, run->server_name, options->alpn, &node->tls, err);
 	if (st != STATUS_OK)
 		return st;
+	if (identity->has_new)
+		renew_resume(node);
 	struct topic_text will_topic = options->group_id ? topic_grouped(node->id, "params/local", options->group_id)
 							 : topic_plain(node->id, "params/local");
 	const struct connection_will will = { options->connectivity ? will_topic.text : NULL, disconnected_text };
-	return connection_init(&node->connection, &run->connection, identity->common_name, tls, &will, &handlers, node,
-			       err);
+	return connection_init(&node->connection, &run->connection, identity->common_name, node->tls, &will, &handlers,
+			       node, err);
 }
 
 void node_done(struct node *node)
 {
 	connection_done(&node->connection);
+	SSL_CTX_free(node->tls);
+	renew_done(node);
 	device_done(&node->device);
 	free(node->awaited);
 }
@@ -430,7 +443,7 @@ static int64_t tick_down(struct node *node, int64_t now_us)
 		return node->connect_at_us;
 	if (run->n_opening >= OPENING_MAX)
 		return now_us + OPENING_RETRY_US;
-	node_detail(node, "connecting", F_STR("host", run->options->host), F_I64("port", run->options->port));
+	node_detail(node, "connecting", F_STR("host", run->connection.host), F_I64("port", run->connection.port));
 	node->opening = true;
 	run->n_opening++;
 	connection_open(&node->connection);
@@ -466,6 +479,9 @@ int64_t node_tick(struct node *node, int64_t now_us)
 	int64_t next_us = node->connection.tick_at_us;
 	if (node->up && !node->run->stopping) {
 		run_timers(node, now_us);
+		next_us = earlier(next_us, renew_tick(node, now_us));
+		if (!node->up) /* it changes certificates */
+			return now_us;
 		connection_flush(&node->connection);
 		next_us = earlier(next_us, node->otafetch_at_us);
 		next_us = earlier(next_us, node->connectivity_at_us);

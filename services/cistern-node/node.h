@@ -20,6 +20,7 @@
 #include "identity.h"
 #include "load.h"
 #include "options.h"
+#include "renew.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,6 +31,7 @@ struct run {
 	const struct options *options;
 	const struct device_model *model;
 	struct connection_settings connection;
+	const char *server_name; /* that the broker's certificate is for */
 	struct load load;
 	int64_t started_us, ready_us; /* first connect; every node ready (0: not yet) */
 	size_t n_nodes, n_opening, n_ready, n_booted;
@@ -51,7 +53,10 @@ struct node_subscription {
 struct node {
 	struct run *run;
 	char id[NODE_ID_TEXT_MAX + 1];
+	const struct identity *identity;
+	SSL_CTX *tls;
 	struct connection connection;
+	struct renewal renewal;
 	struct device device;
 	struct load_node load;
 
@@ -69,6 +74,7 @@ struct node {
 	unsigned int n_failures; /* in a row */
 };
 
+/* Keeps the identity. */
 MUST_CHECK enum status node_init(struct node *node, struct run *run, const struct identity *identity,
 				 struct error *err);
 void node_done(struct node *node);
@@ -80,8 +86,9 @@ void node_stop(struct node *node);
 /* config and params/local/init again. */
 void node_report_details(struct node *node);
 
-/* For inbox.c: publishes at the node's own form of the topic. */
+/* For inbox.c and renew.c: publishes at the node's own form of the topic. */
 void node_publish(struct node *node, const char *suffix, const void *payload, size_t payload_len);
+void node_subscribe(struct node *node, const char *suffix);
 void node_publish_text(struct node *node, const char *suffix, const char *text);
 /* The values on params/local, or on the group's topic; nothing when there are none. */
 void node_report(struct node *node, const json_t *values);

@@ -38,7 +38,8 @@ struct option_row {
 
 /* clang-format off */
 static const struct option_row rows[] = {
-	TEXT("host", host, "HOST", "broker; its certificate must be for this name"),
+	TEXT("host", host, "HOST", "broker; default: what claiming told, or localhost"),
+	TEXT("server-name", server_name, "NAME", "name in the broker's certificate, if it is not HOST"),
 	INTEGER("port", port, "PORT", 1, 65535, "broker's TLS port"),
 	TEXT("ca", ca, "FILE", "CA that signed the broker's certificate"),
 	TEXT("cert", cert, "FILE", "the node's certificate; its CN is the client id"),
@@ -49,6 +50,16 @@ static const struct option_row rows[] = {
 	FLAG("alpn", alpn, "offer the ALPN protocol x-amzn-mqtt-ca"),
 	FLAG("persistent-session", persistent_session, "connect with clean session 0"),
 	INTEGER("keepalive", keepalive_s, "SECONDS", 5, 65535, "MQTT keep-alive"),
+
+	TEXT("credentials", credentials, "DIR",
+	     "the node's files: node.key, node.crt, endpoint, and ca.crt unless --ca; without node.crt it claims"),
+	TEXT("claim", claim, "URL", "claiming service, https://HOST:PORT"),
+	TEXT("claim-ca", claim_ca, "FILE", "CA of the claiming service; default: the system's"),
+	TEXT("token-file", token_file, "FILE", "claim for the user of this access token"),
+	TEXT("claim-secret-file", claim_secret_file, "FILE", "claim by itself: the chip's secret in hexadecimal"),
+	TEXT("mac", mac, "MAC", "twelve hexadecimal digits, to claim with"),
+	TEXT("key-type", key_type, "TYPE", "key to claim with: p256 or rsa"),
+	FLAG("renew", renew, "ask for a new certificate once ready"),
 
 	TEXT("device", device, "NAME", "what the node is: lamp, sensor or both"),
 	TEXT("config", config, "FILE", "own node configuration (JSON) instead of a template"),
@@ -83,9 +94,9 @@ static const struct option_row rows[] = {
 enum { OPTION_VALUE_FIRST = 256 }; /* above every short option */
 
 static const struct options defaults = {
-	.host = "localhost",
 	.port = 8883,
 	.keepalive_s = 120, /* mqtt.md section 1 */
+	.key_type = "p256",
 	.device = "both",
 	.report_interval_s = 30,
 	.otafetch_delay_s = 5, /* mqtt.md section 3 */
@@ -130,13 +141,45 @@ static enum status row_apply(const struct option_row *row, char *text, struct op
 	return STATUS_OK;
 }
 
+/* Where the certificate comes from. */
+static enum status check_identity(const struct options *options, struct error *err)
+{
+	bool in_folder = options->cert_dir || options->credentials;
+
+	if (!in_folder && (!options->ca || !options->cert || !options->key))
+		return error_set(err, STATUS_INVALID,
+				 "--ca, --cert and --key are needed (or --credentials or --cert-dir)");
+	if (options->cert_dir && options->credentials)
+		return error_set(err, STATUS_INVALID, "--credentials or --cert-dir, not both");
+	if (in_folder && (options->cert || options->key || options->node_id))
+		return error_set(err, STATUS_INVALID, "--cert, --key and --node-id are not for the files of a folder");
+	if (options->renew && !in_folder)
+		return error_set(err, STATUS_INVALID, "--renew needs --credentials or --cert-dir to write to");
+	return STATUS_OK;
+}
+
+static enum status check_claim(const struct options *options, struct error *err)
+{
+	if (!options->claim) {
+		if (options->claim_ca || options->token_file || options->claim_secret_file || options->mac)
+			return error_set(err, STATUS_INVALID,
+					 "--claim-ca, --token-file, --claim-secret-file and --mac need --claim");
+		return STATUS_OK;
+	}
+	if (!options->credentials || !options->mac)
+		return error_set(err, STATUS_INVALID, "--claim needs --credentials and --mac");
+	if (!options->token_file == !options->claim_secret_file)
+		return error_set(err, STATUS_INVALID, "--claim needs --token-file or --claim-secret-file");
+	return STATUS_OK;
+}
+
 static enum status options_check(const struct options *options, struct error *err)
 {
-	if (!options->cert_dir && (!options->ca || !options->cert || !options->key))
-		return error_set(err, STATUS_INVALID, "--ca, --cert and --key are needed (or --cert-dir)");
-	if (options->cert_dir && (options->cert || options->key || options->node_id))
-		return error_set(err, STATUS_INVALID,
-				 "--cert, --key and --node-id are for one node, not with --cert-dir");
+	enum status st = check_identity(options, err);
+	if (st == STATUS_OK)
+		st = check_claim(options, err);
+	if (st != STATUS_OK)
+		return st;
 	if (options->count > 0 && !options->cert_dir)
 		return error_set(err, STATUS_INVALID, "--count needs --cert-dir");
 	if (options->secret && options->secret_file)
@@ -227,7 +270,8 @@ void options_print_help(FILE *out)
 		(void)fputc('\n', out);
 	}
 	(void)fputs(
-		"\nSignals: SIGTERM and SIGINT disconnect and end; SIGUSR1 sends config and params/local/init again.\n"
+		"\nSignals: SIGTERM and SIGINT disconnect and end; SIGUSR1 sends config and params/local/init again;\n"
+		"         SIGUSR2 renews the certificate.\n"
 		"Exit status: 0 ended as asked, 1 failed, 2 wrong arguments.\n",
 		out);
 }

@@ -16,7 +16,8 @@
 #include <stdio.h>
 
 struct options {
-	const char *host;
+	const char *host;        /* NULL: what claiming told, or localhost */
+	const char *server_name; /* NULL: the host */
 	int64_t port;
 	const char *ca, *cert, *key; /* files */
 	const char *node_id;         /* NULL: the certificate's CN */
@@ -37,8 +38,16 @@ struct options {
 	bool reset, factory_reset;
 
 	const char *cert_dir; /* NULL: one node, by cert and key */
-	int64_t count;        /* 0: every node of cert_dir */
-	double publish_rate;  /* messages/s a node; 0: as fast as acknowledged; negative: no load */
+
+	const char *credentials; /* folder; NULL: cert and key by name */
+	const char *claim;       /* base URL; NULL: only with the credentials that are there */
+	const char *claim_ca;    /* NULL: the system's */
+	const char *token_file, *claim_secret_file;
+	const char *mac, *key_type;
+	bool renew;
+
+	int64_t count;       /* 0: every node of cert_dir */
+	double publish_rate; /* messages/s a node; 0: as fast as acknowledged; negative: no load */
 	int64_t publish_count;
 	int64_t inflight;
 

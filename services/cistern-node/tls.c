@@ -33,6 +33,16 @@ static bool expect_host(SSL_CTX *context, const char *host)
 				   : X509_VERIFY_PARAM_set1_host(param, host, 0) == 1;
 }
 
+/* The certificate first: a key that does not fit it is then refused. */
+enum status tls_context_use(SSL_CTX *context, const char *cert_file, const char *key_file, struct error *err)
+{
+	if (SSL_CTX_use_certificate_chain_file(context, cert_file) != 1)
+		return tls_error(err, cert_file);
+	if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1)
+		return tls_error(err, key_file);
+	return STATUS_OK;
+}
+
 enum status tls_context_new(const struct identity *identity, const char *host, bool alpn, SSL_CTX **ret_context,
 			    struct error *err)
 {
@@ -44,10 +54,9 @@ enum status tls_context_new(const struct identity *identity, const char *host, b
 		return tls_error(err, "ALPN");
 	if (SSL_CTX_load_verify_file(context, identity->ca) != 1)
 		return tls_error(err, identity->ca);
-	if (SSL_CTX_use_certificate_chain_file(context, identity->cert) != 1)
-		return tls_error(err, identity->cert);
-	if (SSL_CTX_use_PrivateKey_file(context, identity->key, SSL_FILETYPE_PEM) != 1)
-		return tls_error(err, identity->key);
+	enum status st = tls_context_use(context, identity->cert, identity->key, err);
+	if (st != STATUS_OK)
+		return st;
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_read_ahead(context, 1);
 	*ret_context = STEAL(context);

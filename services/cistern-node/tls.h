@@ -21,6 +21,10 @@
 MUST_CHECK enum status tls_context_new(const struct identity *identity, const char *host, bool alpn,
 				       SSL_CTX **ret_context, struct error *err);
 
+/* Another certificate for the connections that follow. After an error it is to be given one that can be used. */
+MUST_CHECK enum status tls_context_use(SSL_CTX *context, const char *cert_file, const char *key_file,
+				       struct error *err);
+
 /* Lets a finished handshake collect what is written until tls_flush(): the records of many messages leave in one write(2). */
 void tls_buffer_writes(SSL *ssl);
 

@@ -212,20 +212,19 @@ enum status ca_show_run(const struct call *call, struct output *output, struct e
 
 /* --- rollover: made, trusted, told to the broker; then it issues --- */
 
-/* One that a former run made and that never issued: the youngest, if it is younger than the one that does. */
-static const struct ca_listed *prepared(const struct ca_listing *listing)
+/* What a former run began, or the operator by hand: `next` names it, whether it is made yet or not. One that issues already is
+ * of a run that was interrupted at its very end. */
+static enum status read_next(const struct work *work, char ret_name[CA_NAME_MAX + 1], struct error *err)
 {
-	const struct ca_listed *current = issuing(listing), *found = NULL;
-	for (size_t i = 0; i < listing->n_cas; i++) {
-		const struct ca_listed *ca = &listing->cas[i];
-		bool is_younger = !current || ca->about.not_before_us > current->about.not_before_us;
-		if (is_younger && !ca->issues && (!found || ca->about.not_before_us > found->about.not_before_us))
-			found = ca;
-	}
-	return found;
+	const struct ca_listed *current = issuing(&work->listing);
+	enum status st = ca_folder_next(work->config->signer_ca_dir, ret_name, err);
+	if (st == STATUS_OK && current && strcmp(ret_name, current->name) == 0)
+		ret_name[0] = '\0';
+	return st;
 }
 
-static enum status make_next(struct work *work, char ret_name[CA_NAME_MAX + 1], struct error *err)
+/* Its name is written down first, so that the same command goes on with it. */
+static enum status choose_next(const struct work *work, char ret_name[CA_NAME_MAX + 1], struct error *err)
 {
 	if (work->listing.n_cas == CA_FOLDER_MAX)
 		return error_set(err, STATUS_LIMIT, "there are %d CAs already; take an old one out of '%s' first",
@@ -235,8 +234,24 @@ static enum status make_next(struct work *work, char ret_name[CA_NAME_MAX + 1], 
 		if (!find(&work->listing, ret_name))
 			break;
 	}
-	enum status st = ca_make(work->config->signer_ca_dir, ret_name, &work->passphrase, err);
-	return st == STATUS_OK ? ca_folder_list(work->config->signer_ca_dir, &work->listing, err) : st;
+	return ca_make_next(work->config->signer_ca_dir, ret_name, err);
+}
+
+/* Made, if it is not yet, and trusted. */
+static enum status prepare(struct work *work, const char *name, const struct ca_listed **ret_next, struct error *err)
+{
+	const char *folder = work->config->signer_ca_dir;
+	enum status st = STATUS_OK;
+	if (!find(&work->listing, name)) {
+		st = ca_make(folder, name, &work->passphrase, err);
+		if (st == STATUS_OK)
+			st = ca_folder_list(folder, &work->listing, err);
+	}
+	const struct ca_listed *next = find(&work->listing, name);
+	if (st != STATUS_OK || !next)
+		return st != STATUS_OK ? st : error_set(err, STATUS_CONFLICT, "'%s' is gone again", name);
+	*ret_next = next;
+	return ca_trust(work->config->node_trust_dir, next->name, &next->about, err);
 }
 
 /* The pid file may be an old one, and its number somebody else's by now. */
@@ -309,24 +324,20 @@ static void tell_prepared(const struct ca_listed *ca, struct output *output)
 enum status ca_rollover_run(const struct call *call, struct output *output, struct error *err)
 {
 	CLEANUP(work) struct work work = { .config = call->config, .lock = -1 };
-	char name[CA_NAME_MAX + 1];
+	char name[CA_NAME_MAX + 1] = "";
+	const struct ca_listed *next = NULL;
+	bool activates = call_option(call, "--activate") != NULL;
 	enum status st = begin(&work, err);
 	if (st == STATUS_OK)
 		st = list(&work, err);
-	if (st != STATUS_OK)
-		return st;
-	const struct ca_listed *next = prepared(&work.listing);
-	bool activates = call_option(call, "--activate") != NULL;
-	if (!next && activates)
-		return error_set(err, STATUS_CONFLICT, "no CA is prepared: run 'cistern ca rollover' first");
-	if (!next) {
-		st = make_next(&work, name, err);
-		next = st == STATUS_OK ? find(&work.listing, name) : NULL;
-	}
-	if (!next)
-		return st;
-	st = ca_trust(call->config->node_trust_dir, next->name, &next->about, err);
-	if (st != STATUS_OK)
+	if (st == STATUS_OK)
+		st = read_next(&work, name, err);
+	if (st == STATUS_OK && !*name)
+		st = activates ? error_set(err, STATUS_CONFLICT, "no CA is prepared: run 'cistern ca rollover' first")
+			       : choose_next(&work, name, err);
+	if (st == STATUS_OK)
+		st = prepare(&work, name, &next, err);
+	if (st != STATUS_OK || !next)
 		return st;
 	if (activates || tell_broker(call->config))
 		return activate(&work, next, output, err);

@@ -13,7 +13,7 @@
 #include "cistern/output.h"
 #include "config/config.h"
 
-enum { COMMAND_OPTIONS_MAX = 4, COMMAND_OPERANDS_MAX = 2 };
+enum { COMMAND_OPTIONS_MAX = 8, COMMAND_OPERANDS_MAX = 2 };
 
 enum option_kind { OPTION_END, OPTION_FLAG, OPTION_VALUE, OPTION_REQUIRED };
 
@@ -63,7 +63,9 @@ const struct command_table *command_table(void);
 
 /* The functions of the rows. */
 command_run migrate_run, user_add_run, user_list_run, node_add_run, node_list_run, node_show_run, version_run, help_run;
-command_run ca_init_run, ca_show_run, ca_rollover_run;
+command_run node_suspend_run, node_resume_run, node_revoke_run, node_renew_run, node_delete_run, node_transfer_run;
+command_run node_import_run;
 command_run self_claim_import_run, self_claim_list_run, self_claim_remove_run;
+command_run ca_init_run, ca_show_run, ca_rollover_run;
 
 #endif

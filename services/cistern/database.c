@@ -5,11 +5,17 @@ enum { STATEMENT_TIMEOUT_MS = 30000 };
 
 enum status database_open(const struct config *config, struct store **ret_store, struct error *err)
 {
+	return database_open_within(config, STATEMENT_TIMEOUT_MS, ret_store, err);
+}
+
+enum status database_open_within(const struct config *config, int statement_timeout_ms, struct store **ret_store,
+				 struct error *err)
+{
 	const struct store_options options = { .url = config->database_url,
 					       .password_file = config->database_password_file,
 					       .role = config->database_role,
 					       .name = "cistern",
-					       .statement_timeout_ms = STATEMENT_TIMEOUT_MS };
+					       .statement_timeout_ms = statement_timeout_ms };
 	return store_open(&options, ret_store, err);
 }
 

@@ -1,7 +1,8 @@
 /* cistern - the operator's command line: the schema, users, nodes and their certificates. It works on the database and the node CA
  * directly and needs no daemon. main() reads the line, the settings, runs the row's function and tells the result.
  *
- * Exit status: 0 done; 1 failed, one line on standard error says why; 2 not such a command line.
+ * Exit status: 0 done; 1 failed, one line on standard error says why; 2 not such a command line; 3 a part of the work failed, which the
+ * result tells.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,5 +68,5 @@ int main(int argc, char **argv)
 		tell(err.text);
 		return EXIT_FAILED;
 	}
-	return EXIT_DONE;
+	return output.exit_status ? output.exit_status : EXIT_DONE;
 }

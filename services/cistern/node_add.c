@@ -1,19 +1,14 @@
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "ca/csr.h"
-#include "ca/key.h"
 #include "cistern/command.h"
 #include "cistern/database.h"
 #include "cistern/node_files.h"
-#include "claim/signer.h"
+#include "cistern/signing.h"
 #include "model/access.h"
 #include "model/node_id.h"
 #include "store/node.h"
 #include "store/operator.h"
-
-enum { CA_FILE_BYTES_MAX = 16384, SIGNER_TIMEOUT_MS = 10000 };
 
 /* What the steps share. */
 struct addition {
@@ -21,7 +16,7 @@ struct addition {
 	const char *node_id, *folder;
 	struct store *store;
 	struct node_files files;
-	char ca_text[CA_FILE_BYTES_MAX + 1];
+	struct buffer ca_text;
 	struct secret key_pem;
 	struct signed_certificate certificate;
 };
@@ -38,50 +33,14 @@ static enum status check_node_id(const char *node_id, struct error *err)
 	return STATUS_OK;
 }
 
-static enum status need_setting(const char *value, const char *name, struct error *err)
-{
-	return *value ? STATUS_OK : error_set(err, STATUS_INVALID, "setting '%s' is not set", name);
-}
-
-static enum status read_ca_file(const char *path, char ret_text[CA_FILE_BYTES_MAX + 1], struct error *err)
-{
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return error_set(err, STATUS_UNAVAILABLE, "cannot read '%s': %s", path, strerror(errno));
-	size_t len = fread(ret_text, 1, CA_FILE_BYTES_MAX + 1, file);
-	(void)fclose(file); /* read only */
-	if (len > CA_FILE_BYTES_MAX)
-		return error_set(err, STATUS_TOO_LARGE, "'%s' is longer than %d bytes", path, CA_FILE_BYTES_MAX);
-	ret_text[len] = '\0';
-	if (!strstr(ret_text, "-----BEGIN CERTIFICATE-----"))
-		return error_set(err, STATUS_INVALID, "'%s' holds no PEM certificate", path);
-	return STATUS_OK;
-}
-
-static enum status check_settings(const struct config *config, struct addition *addition, struct error *err)
-{
-	enum status st = need_setting(config->signer_socket, "signer_socket", err);
-	if (st == STATUS_OK)
-		st = need_setting(config->ca_file, "ca_file", err);
-	if (st == STATUS_OK)
-		st = read_ca_file(config->ca_file, addition->ca_text, err);
-	return st;
-}
-
 static enum status make_certificate(struct addition *addition, struct error *err)
 {
-	const struct signer_options signer = { .socket_path = addition->call->config->signer_socket,
-					       .timeout_ms = SIGNER_TIMEOUT_MS };
-	CLEANUP(evp_pkey) EVP_PKEY *key = NULL;
+	const struct signer_options signer = signing_options(addition->call->config);
 	CLEANUP(buffer) struct buffer csr = { 0 };
-	enum status st = ca_key_new(&key, err);
-	if (st == STATUS_OK)
-		st = ca_key_private_pem(key, &addition->key_pem, err);
-	if (st == STATUS_OK)
-		st = csr_write(key, addition->node_id, &csr, err);
-	if (st == STATUS_OK)
-		st = signer_sign(&signer, addition->node_id, csr.bytes, csr.len, &addition->certificate, err);
-	return st;
+	enum status st = signing_make_key(addition->node_id, &addition->key_pem, &csr, err);
+	if (st != STATUS_OK)
+		return st;
+	return signer_sign(&signer, addition->node_id, csr.bytes, csr.len, &addition->certificate, err);
 }
 
 static enum status register_node(struct addition *addition, struct error *err)
@@ -129,7 +88,7 @@ static enum status add_new(struct addition *addition, struct output *output, str
 	if (st != STATUS_OK)
 		return st;
 	const char *const texts[N_NODE_FILES] = { [NODE_FILE_KEY] = addition->key_pem.bytes,
-						  [NODE_FILE_CA] = addition->ca_text,
+						  [NODE_FILE_CA] = buffer_text(&addition->ca_text),
 						  [NODE_FILE_CERTIFICATE] = addition->certificate.pem };
 	st = node_files_stage(&addition->files, texts, err);
 	if (st != STATUS_OK) {
@@ -188,6 +147,7 @@ static void addition_done(struct addition *addition)
 {
 	node_files_close(&addition->files);
 	secret_done(&addition->key_pem);
+	buffer_done(&addition->ca_text);
 	store_close(addition->store);
 }
 
@@ -199,7 +159,9 @@ enum status node_add_run(const struct call *call, struct output *output, struct 
 				     .files = { .folder = -1 } };
 	enum status st = check_node_id(addition.node_id, err);
 	if (st == STATUS_OK)
-		st = check_settings(call->config, &addition, err);
+		st = signing_check_settings(call->config, err);
+	if (st == STATUS_OK)
+		st = signing_read_ca_file(call->config, &addition.ca_text, err);
 	if (st == STATUS_OK)
 		st = database_open(call->config, &addition.store, err);
 	if (st == STATUS_OK)

@@ -204,6 +204,21 @@ enum status node_files_publish(const struct node_files *files, struct error *err
 	return st;
 }
 
+enum status node_files_put_certificate(const struct node_files *files, const char *certificate, struct error *err)
+{
+	if (holds(files, kinds[NODE_FILE_CERTIFICATE].name, certificate))
+		return STATUS_OK;
+	enum status st = stage(files, NODE_FILE_CERTIFICATE, certificate, err);
+	if (st == STATUS_OK)
+		st = publish(files, NODE_FILE_CERTIFICATE, err);
+	if (st == STATUS_OK)
+		st = sync_folder(files, err);
+	staged_name name;
+	name_staged(files, NODE_FILE_CERTIFICATE, name);
+	(void)unlinkat(files->folder, name, 0); /* a hidden file that stays does no harm */
+	return st;
+}
+
 void node_files_drop_staged(const struct node_files *files)
 {
 	for (int i = 0; i < N_NODE_FILES; i++) {

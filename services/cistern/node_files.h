@@ -46,6 +46,9 @@ bool node_files_are_staged(const struct node_files *files, const char *certifica
 MUST_CHECK enum status node_files_stage(const struct node_files *files, const char *const texts[N_NODE_FILES],
 					struct error *err);
 MUST_CHECK enum status node_files_publish(const struct node_files *files, struct error *err);
+/* The certificate alone, for a node that has its key itself; nothing to do when it is there. CONFLICT: another one is. */
+MUST_CHECK enum status node_files_put_certificate(const struct node_files *files, const char *certificate,
+						  struct error *err);
 void node_files_drop_staged(const struct node_files *files);
 
 static inline void cleanup_node_files(struct node_files *files)

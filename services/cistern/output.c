@@ -128,6 +128,11 @@ void output_done(struct output *output)
 	buffer_done(&output->cells);
 }
 
+void output_put_object(struct buffer *out, const struct cell *cells, size_t n_cells)
+{
+	put_json_object(out, NULL, cells, n_cells);
+}
+
 void output_record(struct output *output, const struct cell *cells, size_t n_cells)
 {
 	if (output->format == OUTPUT_JSON) {

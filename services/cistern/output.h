@@ -49,6 +49,7 @@ struct cell {
 
 struct output {
 	enum output_format format;
+	int exit_status;    /* of a command that did only a part of its work, which its result tells; 0: done */
 	struct buffer done; /* what goes to standard output */
 	/* the open list */
 	const char *const *columns;
@@ -65,6 +66,9 @@ void output_record(struct output *output, const struct cell *cells, size_t n_cel
 void output_list_begin(struct output *output, const char *name, const char *const *columns, size_t n_columns);
 void output_list_row(struct output *output, const struct cell *cells);
 void output_list_end(struct output *output);
+
+/* One record as JSON behind what is in `out`, for a CELL_OF_JSON with a list inside. */
+void output_put_object(struct buffer *out, const struct cell *cells, size_t n_cells);
 
 /* Free text for a person, as it is; not for JSON. */
 void output_puts(struct output *output, const char *text);

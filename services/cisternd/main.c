@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "broker/publisher.h"
 #include "claim/claim.h"
+#include "claim/registrar.h"
 #include "claim/renewal.h"
 #include "config/config.h"
 #include "ingest/ingest.h"
@@ -42,6 +43,7 @@ struct app {
 	struct account *account;
 	struct claim *claim;
 	struct renewal *renewal;
+	struct registrar *registrar;
 	struct ingest *ingest;
 	struct revocation *revocation;
 	struct crl *crl;
@@ -96,7 +98,29 @@ static struct store_options store_options(const struct config *config, const cha
 /* True when one of the signals that end us came within the time. */
 static bool is_told_to_stop(const sigset_t *signals, time_t wait_s)
 {
-	return sigtimedwait(signals, NULL, &(struct timespec){ .tv_sec = wait_s }) > 0;
+	int signal_number = sigtimedwait(signals, NULL, &(struct timespec){ .tv_sec = wait_s });
+	return signal_number > 0 && signal_number != SIGHUP; /* nothing is served yet that could be reloaded */
+}
+
+static void reload(const struct app *app)
+{
+	struct error err = { .status = STATUS_OK };
+	if (api_reload_certificate(app->api, &err) == STATUS_OK)
+		log_info("api.certificate_reloaded", F_STR("file", app->config.api_tls_cert_file));
+	else
+		log_error("api.certificate_refused", F_STR("reason", err.text));
+}
+
+/* Until a signal ends us; SIGHUP does not. */
+static int wait_for_stop(const struct app *app, const sigset_t *signals)
+{
+	int signal_number = 0;
+	for (;;) {
+		(void)sigwait(signals, &signal_number);
+		if (signal_number != SIGHUP)
+			return signal_number;
+		reload(app);
+	}
 }
 
 /* A database that is away is waited for; one without our schema is the operator's to mend. */
@@ -185,6 +209,16 @@ static enum status start_renewal(struct app *app, struct error *err)
 	return renewal_start(&options, &app->renewal, err);
 }
 
+static enum status start_registrar(struct app *app, struct error *err)
+{
+	const struct config *config = &app->config;
+	const struct registrar_options options = {
+		.store = store_options(config, "cisternd registrar", INGEST_STATEMENT_MS),
+		.import = { .trust_dir = config->node_trust_dir, .signer = signer_options(config) }
+	};
+	return registrar_start(&options, &app->registrar, err);
+}
+
 static enum status start_ingest(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
@@ -224,6 +258,7 @@ static enum status start_api(struct app *app, struct error *err)
 		.account = app->account,
 		.publisher = app->publisher,
 		.claim = app->claim,
+		.signer = signer_options(config),
 		.probes = { { "broker", is_publishing, app }, { "ingest", is_consuming, app } },
 		.bind = config->api_bind,
 		.port = (int)config->api_port,
@@ -232,6 +267,7 @@ static enum status start_api(struct app *app, struct error *err)
 		.tls_cert_file = config->api_tls_cert_file,
 		.tls_key_file = config->api_tls_key_file,
 		.cors_origin = config->api_cors_origin,
+		.public_url = config->api_public_url,
 		.threads = (int)config->api_threads,
 		.connections_max = (int)config->api_connections_max,
 		.connections_per_address_max = (int)config->api_connections_per_address_max,
@@ -249,8 +285,8 @@ static enum status start_api(struct app *app, struct error *err)
 static enum status start(struct app *app, struct error *err)
 {
 	static enum status (*const steps[])(struct app *, struct error *) = {
-		start_mailer, start_account,    start_claim, start_publisher, start_renewal,
-		start_ingest, start_revocation, start_crl,   start_api,
+		start_mailer,    start_account, start_claim,      start_publisher, start_renewal,
+		start_registrar, start_ingest,  start_revocation, start_crl,       start_api,
 	};
 	enum status st = STATUS_OK;
 	for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(steps); i++)
@@ -274,6 +310,7 @@ static void stop(struct app *app)
 	crl_stop(app->crl);
 	revocation_stop(app->revocation);
 	ingest_stop(app->ingest);
+	registrar_stop(app->registrar);
 	renewal_stop(app->renewal);
 	publisher_stop(app->publisher);
 	claim_close(app->claim);
@@ -288,6 +325,7 @@ static int run(struct app *app)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 
@@ -302,9 +340,7 @@ static int run(struct app *app)
 	if (st == STATUS_OK) {
 		log_info("started", F_I64("api_port", app->config.api_port),
 			 F_I64("api_tls_port", app->config.api_tls_port));
-		int signal_number = 0;
-		(void)sigwait(&signals, &signal_number);
-		log_info("stopping", F_I64("signal", signal_number));
+		log_info("stopping", F_I64("signal", wait_for_stop(app, &signals)));
 	}
 	stop(app);
 	if (st != STATUS_OK) {

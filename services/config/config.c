@@ -43,6 +43,8 @@ static const struct setting rows[] = {
 	INTEGER(api_tls_port, 0, 65535, "8443", "port for HTTPS; 0: none"),
 	TEXT(api_tls_cert_file, OPTIONAL, "", "server certificate chain for HTTPS"),
 	TEXT(api_tls_key_file, OPTIONAL, "", "its key"),
+	TEXT(api_public_url, OPTIONAL, "",
+	     "URL of the API for addresses that it gives out, as https://host:port; default: as the client called it"),
 	TEXT(api_cors_origin, OPTIONAL, "", "the one web origin that may call the API from a browser"),
 	INTEGER(api_threads, 1, 64, "4", "worker threads of each listener, each with its own database connection"),
 	INTEGER(api_connections_max, 8, 65536, "2000", "open HTTP connections of each listener"),

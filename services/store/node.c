@@ -39,7 +39,7 @@ static void copy_cut(char *to, size_t size, const char *text)
 	to[len] = '\0';
 }
 
-/* Column order: node_by_id and node_list in sql/queries/node.sql. */
+/* Column order: node_by_id in sql/queries/node.sql. */
 static void node_from_row(const PGresult *rows, int row, struct node *ret_node)
 {
 	struct node node = { .registered_at_us = row_i64(rows, row, 1),
@@ -65,22 +65,6 @@ enum status store_node_get(struct store *store, const char *node_id, struct node
 	if (PQntuples(rows) == 0)
 		return error_set(err, STATUS_NOT_FOUND, "no node '%s'", node_id);
 	node_from_row(rows, 0, ret_node);
-	return STATUS_OK;
-}
-
-enum status store_node_list(struct store *store, const char *after, int64_t limit, node_each *each, void *context,
-			    struct error *err)
-{
-	const struct arg args[] = { arg_text(after), arg_i64(limit) };
-	CLEANUP(pg_result) PGresult *rows = NULL;
-	enum status st = store_query(store, QUERY_NODE_LIST, args, ARRAY_LEN(args), &rows, err);
-	if (st != STATUS_OK)
-		return st;
-	for (int row = 0; row < PQntuples(rows); row++) {
-		struct node node;
-		node_from_row(rows, row, &node);
-		each(context, &node);
-	}
 	return STATUS_OK;
 }
 

@@ -45,11 +45,6 @@ MUST_CHECK enum status store_node_register(struct store *store, const char *node
 MUST_CHECK enum status store_node_get(struct store *store, const char *node_id, struct node *ret_node,
 				      struct error *err);
 
-/* In order of id, behind `after` ("" for the first page). Calls `each` for at most `limit` rows. */
-typedef void node_each(void *context, const struct node *node);
-MUST_CHECK enum status store_node_list(struct store *store, const char *after, int64_t limit, node_each *each,
-				       void *context, struct error *err);
-
 /* --- what a user sees: a node that is not mapped to the user is NOT_FOUND --- */
 
 /* The configuration's verbatim JSON text, `{}` when none was reported. */

@@ -34,6 +34,7 @@ struct store {
 static const enum query listen_queries[N_STORE_CHANNELS] = {
 	[STORE_CHANNEL_REVOCATION] = QUERY_LISTEN_REVOCATION,
 	[STORE_CHANNEL_CERTIFICATE_REQUEST] = QUERY_LISTEN_CERTIFICATE_REQUEST,
+	[STORE_CHANNEL_REGISTRATION] = QUERY_LISTEN_REGISTRATION,
 };
 
 static enum status set_up_session(const struct store_options *options, PGconn *connection, struct error *err)

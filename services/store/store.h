@@ -39,7 +39,12 @@ void store_close(struct store *store);
 MUST_CHECK enum status store_ping(struct store *store, struct error *err);
 
 /* What a transaction may tell others of when it commits (NOTIFY). */
-enum store_channel { STORE_CHANNEL_REVOCATION, STORE_CHANNEL_CERTIFICATE_REQUEST, N_STORE_CHANNELS };
+enum store_channel {
+	STORE_CHANNEL_REVOCATION,
+	STORE_CHANNEL_CERTIFICATE_REQUEST,
+	STORE_CHANNEL_REGISTRATION,
+	N_STORE_CHANNELS
+};
 
 /* From now on store_wait_notify() returns early when somebody has told of this; also after the store has connected again. */
 MUST_CHECK enum status store_listen(struct store *store, enum store_channel channel, struct error *err);

@@ -205,12 +205,13 @@ $$;
 CREATE FUNCTION certificate_connected(the_node text, the_fingerprint text) RETURNS void LANGUAGE plpgsql AS
 $$
 BEGIN
+	PERFORM FROM node WHERE node_id = the_node FOR UPDATE;
+	-- asked behind the lock: who held it may have said the same, and then the certificate would supersede itself
 	PERFORM FROM node_certificate WHERE fingerprint = the_fingerprint AND node_id = the_node
 		AND activated_at IS NULL AND superseded_at IS NULL AND revoked_at IS NULL;
 	IF NOT FOUND THEN
 		RETURN;
 	END IF;
-	PERFORM FROM node WHERE node_id = the_node FOR UPDATE;
 	UPDATE node_certificate SET superseded_at = now()
 		WHERE node_id = the_node AND activated_at IS NOT NULL AND superseded_at IS NULL AND revoked_at IS NULL;
 	UPDATE node_certificate SET activated_at = now()
@@ -290,6 +291,40 @@ BEGIN
 		AND NOT EXISTS (SELECT FROM claim c WHERE c.user_id = owner AND c.mac = claim.mac);
 	DELETE FROM claim WHERE node_id = the_node AND user_id <> owner;
 	RETURN 'ok';
+END
+$$;
+
+-- One row of a registration in bulk. A node that is there keeps what it has; saying the same once more changes nothing.
+-- Returns: added | present | differs (it has another certificate) | refused (the certificate was revoked) | serial_taken | key_taken |
+-- revoked | suspended.
+CREATE FUNCTION node_import(the_node text, the_serial text, the_certificate text, from_us bigint, to_us bigint, the_key bytea,
+			    the_ca text, the_fingerprint text) RETURNS text LANGUAGE plpgsql AS
+$$
+DECLARE
+	n node;
+	said text;
+BEGIN
+	SELECT * INTO n FROM node WHERE node_id = the_node FOR UPDATE;
+	IF n.node_id IS NOT NULL AND node_state(n) <> 'active' THEN
+		RETURN node_state(n);
+	ELSIF EXISTS (SELECT FROM node_certificate WHERE fingerprint = the_fingerprint AND node_id = the_node
+		      AND superseded_at IS NULL AND revoked_at IS NULL) THEN
+		RETURN 'present';
+	ELSIF EXISTS (SELECT FROM revocation WHERE kind = 'certificate' AND value = the_fingerprint) THEN
+		RETURN 'refused';
+	ELSIF EXISTS (SELECT FROM node_certificate WHERE node_id = the_node) THEN
+		RETURN 'differs';
+	ELSIF EXISTS (SELECT FROM node_certificate WHERE serial = the_serial) THEN
+		RETURN 'serial_taken';
+	ELSIF EXISTS (SELECT FROM node_key WHERE key_hash = the_key AND node_id <> the_node) THEN
+		RETURN 'key_taken';
+	END IF;
+	INSERT INTO node (node_id) VALUES (the_node) ON CONFLICT DO NOTHING;
+	said := certificate_record(the_node, the_serial, the_certificate, from_us, to_us, the_key, the_ca, 'renew');
+	IF said <> 'ok' THEN
+		RAISE EXCEPTION 'certificate_record: %', said;  -- cannot be, after the checks above; takes the node back too
+	END IF;
+	RETURN 'added';
 END
 $$;
 
@@ -476,6 +511,7 @@ CREATE TABLE registration (
 	options      json NOT NULL DEFAULT '{}',
 	n_rows       bigint NOT NULL DEFAULT 0,
 	n_done       bigint NOT NULL DEFAULT 0,
+	n_failed     bigint NOT NULL DEFAULT 0,
 	failed_rows  text NOT NULL DEFAULT '',   -- CSV with the reason in a further column; can be fed back
 	description  text NOT NULL DEFAULT '',
 	created_at   timestamptz NOT NULL DEFAULT now(),

@@ -1,20 +1,13 @@
 -- name: node_register
 SELECT node_register($1, $2, $3, $4::bigint, $5::bigint, $6::bytea, $7);
 
--- Columns of the next two: node_from_row() in store/node.c.
+-- Columns: node_from_row() in store/node.c.
 -- name: node_by_id
 SELECT n.node_id, us_of(n.registered_at), n.connected, us_of(n.presence_at), n.session_no,
        c.node_name, c.node_type, c.model, c.fw_version,
        (SELECT count(*) FROM node_user u WHERE u.node_id = n.node_id)
 FROM node n LEFT JOIN node_config c USING (node_id)
 WHERE n.node_id = $1;
-
--- name: node_list
-SELECT n.node_id, us_of(n.registered_at), n.connected, us_of(n.presence_at), n.session_no,
-       c.node_name, c.node_type, c.model, c.fw_version,
-       (SELECT count(*) FROM node_user u WHERE u.node_id = n.node_id)
-FROM node n LEFT JOIN node_config c USING (node_id)
-WHERE n.node_id > $1 ORDER BY n.node_id LIMIT $2::bigint;
 
 -- The next two give no row when the node is not the user's.
 -- name: node_config_for_user

@@ -4,9 +4,10 @@
 -- name: operator_lock_node
 SELECT pg_try_advisory_lock(2, hashtext($1));
 
+-- The newest live one: while a renewal is pending there are two.
 -- name: operator_node_certificate
 SELECT serial, us_of(not_before), us_of(not_after), us_of(issued_at), certificate
-FROM node_certificate WHERE node_id = $1 AND superseded_at IS NULL;
+FROM node_certificate WHERE node_id = $1 AND superseded_at IS NULL AND revoked_at IS NULL ORDER BY issued_at DESC, serial LIMIT 1;
 
 -- The configuration is what the node said: an array of devices is not certain to be one.
 -- name: operator_node_detail

@@ -8,3 +8,7 @@ LISTEN cistern_revocation;
 -- Told by ingest when a node asks for its next certificate.
 -- name: listen_certificate_request
 LISTEN cistern_certificate_request;
+
+-- Told by registration_begin.
+-- name: listen_registration
+LISTEN cistern_registration;

@@ -214,6 +214,8 @@ class Broker:
             "SERVICE_CA": self.pki.service_ca.path,
             "SERVER_CERT": self.pki.server[0],
             "SERVER_KEY": self.pki.server[1],
+            "SERVICE_CERT": self.pki.server[0],
+            "SERVICE_KEY": self.pki.server[1],
             **self.tokens,
         }
         text = SETTINGS.read_text()

@@ -309,7 +309,15 @@ class Stack:
         os.kill(before, number)
         wait_for(lambda: self.pid(name) != before, what=f"new {name}")
         self.wait_ready()
+        if name == "signerd":  # /readyz is not about it
+            wait_for(self.signer_listens, what="signerd's socket")
         return time.monotonic() - began
+
+    def signer_listens(self):
+        settings = (self.home / "etc" / "cistern.conf").read_text()
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(settings.partition("signer_socket = ")[2].splitlines()[0])
+        return True
 
     def settle(self):
         """Until everything that the broker acknowledged before this call is committed: the daemon takes messages in order,

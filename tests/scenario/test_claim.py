@@ -179,6 +179,16 @@ def test_claiming_again_revokes_the_former_certificate_at_once(stack, user):
         assert rows == ([("claimed again",)] if refused_now else [])
 
 
+def test_after_claiming_again_only_the_new_certificate_connects_and_the_old_session_is_cut(stack, user):
+    mac = new_mac()
+    old = kit.node_of(stack, *claimed(user, mac))
+    session = old.raw()
+    new = kit.node_of(stack, *claimed(user, mac))
+    session.wait_closed()
+    assert new.id == old.id and is_refused(old)
+    new.raw().disconnect()
+
+
 def test_two_verifies_at_once_give_one_certificate(stack, user):
     for _ in range(5):
         node_id = initiated(user)
@@ -241,7 +251,9 @@ def test_without_the_database_nothing_is_issued(own_stack):
     service(stack, "postgres", True)
     stack.wait_ready()
     assert kit.issued(stack) == before
-    assert verify(user, csr(node_id)).status_code == 200
+    # each thread finds its own way back
+    wait_for(lambda: verify(user, csr(node_id)).status_code == 200, what="certificate")
+    assert kit.states(stack, node_id) == ["pending"]
 
 
 @contextlib.contextmanager
@@ -503,8 +515,7 @@ class Renewing:
         self.id, self.key, self.certificate = claimed(user)
         self.node = kit.node_of(stack, self.id, self.key, self.certificate).connect()
         self.node.subscribe("certificate/response")
-        # until the parts that follow connections are asked: what they would say
-        stack.sql("SELECT certificate_connected(%s, fingerprint) FROM node_certificate WHERE node_id = %s", self.id, self.id)
+        wait_for(lambda: kit.states(stack, self.id) == ["active"], what="active certificate")
 
     def ask(self, request):
         self.node.publish("certificate/request", {"csr": request})
@@ -524,6 +535,15 @@ def renewing(stack, user):
     made.node.stop()
 
 
+def is_refused(node):
+    """By the broker, now."""
+    try:
+        node.raw().disconnect()
+    except OSError:
+        return True
+    return False
+
+
 def failed_because(answer, why):
     assert set(answer) == {"status", "description"} and answer["status"] == "failure"
     assert re.search(why, answer["description"]), answer
@@ -536,11 +556,13 @@ def test_a_node_renews_and_both_certificates_are_good_until_the_new_one_has_conn
     answer = renewing.ask(csr(renewing.id, key))
     assert set(answer) == {"status", "certificate"} and answer["status"] == "success"
     assert kit.states(stack, renewing.id) == ["active", "pending"]
-    kit.node_of(stack, renewing.id, renewing.key, renewing.certificate).raw().disconnect()
+    renewing.node.stop()  # a second connection takes the first one's place
+    old = kit.node_of(stack, renewing.id, renewing.key, renewing.certificate)
+    old.raw().disconnect()
+    assert kit.states(stack, renewing.id) == ["active", "pending"]
     kit.node_of(stack, renewing.id, key, answer["certificate"]).raw().disconnect()
-    stack.sql("SELECT certificate_connected(%s, fingerprint) FROM node_certificate c WHERE node_id = %s AND certificate = %s",
-              renewing.id, renewing.id, answer["certificate"])
-    assert kit.states(stack, renewing.id) == ["superseded", "active"]
+    wait_for(lambda: kit.states(stack, renewing.id) == ["superseded", "active"], what="new certificate active")
+    wait_for(lambda: is_refused(old), what="refusal of the old certificate")
 
 
 def test_the_same_request_again_has_the_same_answer(stack, renewing):

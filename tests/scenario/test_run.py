@@ -13,7 +13,7 @@ import pytest
 
 from stackkit import DEADLINE_S, REPO, wait_for
 
-SERVICES = ["cisternd", "broker", "postgres"]
+SERVICES = ["cisternd", "signerd", "broker", "postgres"]
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_keys_and_passwords_are_readable_by_their_owner_only(sturdy):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run each service as its own user")
 def test_each_service_runs_as_its_own_user_without_root_s_rights(sturdy):
     owners = {name: os.stat(f"/proc/{pid}").st_uid for name, pid in pids(sturdy).items()}
-    assert len(set(owners.values())) == 3 and 0 not in owners.values()
+    assert len(set(owners.values())) == len(SERVICES) and 0 not in owners.values()
 
 
 def test_no_secret_stands_on_a_command_line(sturdy):

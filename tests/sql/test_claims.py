@@ -2,11 +2,12 @@
 answer that carries it are there together or not at all."""
 
 import itertools
+import threading
 
 import pytest
 
 from test_identity import CA, db, one, rows, run  # noqa: F401
-from test_schema import NODE, OTHER, USER, cluster, schema  # noqa: F401
+from test_schema import DEADLINE_S, NODE, OTHER, USER, cluster, schema, wait_for  # noqa: F401
 
 MAC = "AABBCC112233"
 _numbers = itertools.count(1)
@@ -203,3 +204,23 @@ def test_what_a_suspended_node_asks_for_is_not_recorded(db):  # noqa: F811
     assert renew(db, digest, 80000004) == "suspended"
     assert one(db, "SELECT count(*) FROM node_certificate WHERE serial = %s", f"{80000004:032X}") == 0
     assert rows(db, "SELECT answer, renewed_at FROM certificate_request WHERE node_id = %s", NODE) == [(None, None)]
+
+
+def test_a_connection_that_is_told_twice_at_once_does_not_end_its_own_certificate(cluster):  # noqa: F811
+    """Two daemons may hear of it; the second waits for the first and then finds nothing left to do."""
+    name = cluster.migrated()
+    cluster.sql(name, "INSERT INTO node (node_id) VALUES ('n1')")
+    cluster.sql(name, "INSERT INTO node_certificate (node_id, serial, certificate, not_before, not_after)"
+                      " VALUES ('n1', '0123456789ABCDEF', 'AAAA', now(), now() + interval '1 day')")
+    told = "SELECT certificate_connected('n1', fingerprint) FROM node_certificate"
+    first = cluster.connect(name)
+    with first.cursor() as cursor:
+        cursor.execute(told)
+        second = threading.Thread(target=lambda: cluster.sql(name, told))
+        second.start()
+        wait_for(lambda: cluster.sql(name, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                                           " AND query LIKE '%certificate_connected%' AND pid <> pg_backend_pid()"))
+        first.commit()
+        second.join(DEADLINE_S)
+    first.close()
+    assert cluster.sql(name, "SELECT certificate_state(c) FROM node_certificate c") == [("active",)]

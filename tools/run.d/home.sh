@@ -3,6 +3,7 @@
 #
 #   ca/        authorities and certificates, the operator's alone          etc/     settings, written at each start
 #   ca/node/   the node CAs, signer/ its log of issues: signerd's alone     trust/   the node CAs' certificates, for the broker
+#   server/    the operator's own server certificate, if there is one (server.sh)
 #   keys/X/    what service X needs of them and no more, owned by it       program/ the binaries that run
 #   secrets/   the administrator's password, the CA keys' passphrase        bin/     the operator's command
 #   pg/ broker/ lamps/   data of PostgreSQL, the broker, the virtual lamps  log/ run/ service/   logs, pid files, supervisor
@@ -169,10 +170,11 @@ make_keys() {
 	for name in server.crt server.key service-ca.crt; do
 		write_file "$home/keys/broker/$name" 400 mosquitto <"$home/ca/$name"
 	done
-	for name in server.crt server.key cisternd.crt cisternd.key ca.crt; do
+	for name in cisternd.crt cisternd.key ca.crt; do
 		write_file "$home/keys/cisternd/$name" 400 cistern <"$home/ca/$name"
 	done
 	write_secret "$home/keys/cisternd/token_key" 32 cistern
 	write_secret "$home/keys/cisternd/self_claim_key" 32 cistern
-	write_file "$home/ca.crt" 644 <"$home/ca/ca.crt"
+	read_server_certificate
+	give_server_certificate
 }

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # lamps.sh - sourced by tools/run: virtual lamps with certificates of their own, mapped to the administrator.
 #
-# $home/lamps/<id>/ has the certificate and key; `mapped` in it says that the mapping was confirmed once. After that the lamp is an
-# ordinary node of its owner: a mapping that was taken away later is not made again.
+# The first one claims, through the API, as a device with the administrator's app would; more of them come from the factory
+# (`cistern node add`), since claims are limited by the minute. $home/lamps/lamp-…/ has each one's files; `mapped` in it says that the
+# mapping was confirmed once. After that the lamp is an ordinary node of its owner: a mapping that was taken away later is not made again.
 
 # api METHOD PATH [JSON]: signed in once login() has run. Secrets go by files and pipes, not on a command line others can see.
 api() {
@@ -20,35 +21,57 @@ log_in() {
 	user_id=$(api GET user | jq -er .user_id) || die "the administrator's user id is not told"
 }
 
+# id_of LAMP: its node id; a lamp from the factory is called as its folder is.
+id_of() { cat "$home/lamps/$1/node.info" 2>/dev/null || echo "$1"; }
+
 # The lamps that were there before come first.
 choose_lamps() {
-	local dir id
+	local dir name
 	lamps=()
 	for dir in "$home"/lamps/lamp-*/; do
 		if [ ${#lamps[@]} -lt "$n_lamps" ] && [ -s "$dir/node.crt" ]; then lamps+=("$(basename "$dir")"); fi
 	done
 	while [ ${#lamps[@]} -lt "$n_lamps" ]; do
-		id=lamp-$(openssl rand -hex 4)
-		"$cli" node add "$id" --out "$home/lamps/$id" >>"$home/log/setup.log" 2>&1 || fail_with_log setup "no certificate for $id"
-		give -R cistern: "$home/lamps/$id"
-		lamps+=("$id")
+		name=lamp-$(openssl rand -hex 4)
+		if [ ${#lamps[@]} = 0 ]; then claim_lamp "$name"; else add_lamp "$name"; fi
+		lamps+=("$name")
 	done
 }
 
+add_lamp() {
+	"$cli" node add "$1" --out "$home/lamps/$1" >>"$home/log/setup.log" 2>&1 || fail_with_log setup "no certificate for $1"
+	give -R cistern: "$home/lamps/$1"
+}
+
+# It connects once with what it got. The MAC is one that no vendor has: bit 1 of the first byte says "locally administered".
+claim_lamp() {
+	local dir=$home/lamps/$1
+	[ -n "$user_id" ] || log_in
+	install -d -m 700 "$dir"
+	give cistern: "$dir"
+	sed -n 's/^Authorization: //p' "$home/run/authorization" | write_file "$home/run/lamp_token" 400 cistern
+	become lamp
+	"${as[@]}" "$home/program/cistern-node" --claim "$api_url" --token-file "$home/run/lamp_token" \
+		--mac "02$(openssl rand -hex 5)" --credentials "$dir" --host localhost --server-name "$public_host" --port "$mqtt_port" \
+		--ca "$home/ca.crt" --otafetch-delay 0 --once --exit-after-boot >>"$home/log/setup.log" 2>&1 ||
+		fail_with_log setup "the lamp could not claim"
+	rm -f "$home/run/lamp_token"
+}
+
 define_lamp() {
-	local id=$1 dir=$home/lamps/$1 side=()
+	local name=$1 dir=$home/lamps/$1 side=()
 	if [ ! -e "$dir/mapped" ]; then side=(--user-id "$user_id" --secret-file "$dir/secret"); fi
 	become lamp
-	define_service "$id" TERM 10 '' "${as[@]}" "$home/program/cistern-node" --host localhost --port "$mqtt_port" \
-		--ca "$home/ca.crt" --cert "$dir/node.crt" --key "$dir/node.key" --max-backoff 2 "${side[@]}"
+	define_service "$name" TERM 10 '' "${as[@]}" "$home/program/cistern-node" --credentials "$dir" --host localhost \
+		--server-name "$public_host" --port "$mqtt_port" --ca "$home/ca.crt" --max-backoff 2 "${side[@]}"
 }
 
 request_mapping() {
-	local id=$1 secret
-	write_secret "$home/lamps/$id/secret" 16 cistern
-	secret=$(cat "$home/lamps/$id/secret")
-	request=$(api PUT user/nodes/mapping "$(jq -n --arg node_id "$id" --arg secret_key "$secret" '{$node_id, $secret_key, operation: "add"}')" |
-		jq -er .request_id) || die "the mapping of $id was refused"
+	local secret
+	write_secret "$home/lamps/$1/secret" 16 cistern
+	secret=$(cat "$home/lamps/$1/secret")
+	request=$(api PUT user/nodes/mapping "$(jq -n --arg node_id "$(id_of "$1")" --arg secret_key "$secret" \
+		'{$node_id, $secret_key, operation: "add"}')" | jq -er .request_id) || die "the mapping of $1 was refused"
 }
 
 mapping_is_confirmed() {
@@ -56,18 +79,18 @@ mapping_is_confirmed() {
 }
 
 start_lamps() {
-	local id request user_id=''
+	local name request user_id=''
 	choose_lamps
-	for id in "${lamps[@]}"; do
-		if [ -e "$home/lamps/$id/mapped" ]; then
-			start_service "$id"
+	for name in "${lamps[@]}"; do
+		if [ -e "$home/lamps/$name/mapped" ]; then
+			start_service "$name"
 			continue
 		fi
 		[ -n "$user_id" ] || log_in
-		request_mapping "$id"
-		start_service "$id"
-		wait_for 30 "$id" "$id to be mapped to $admin" mapping_is_confirmed "$request"
-		: >"$home/lamps/$id/mapped"
+		request_mapping "$name"
+		start_service "$name"
+		wait_for 30 "$name" "$name to be mapped to $admin" mapping_is_confirmed "$request"
+		: >"$home/lamps/$name/mapped"
 	done
-	rm -f "$home/run/authorization"
+	rm -f "$home/run/authorization" "$home/run/lamp_token"
 }

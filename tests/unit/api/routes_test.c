@@ -115,11 +115,18 @@ static void rows_are_whole_and_no_two_are_alike(void **state)
 		assert_true(routes[i].body_max > 0);
 		assert_int_equal(routes[i].lane != LANE_NONE, routes[i].slow != NULL);
 		/* what needs a user is counted for the user, what changes something without one for its source */
-		bool needs_user = routes[i].who != WHO_ANYONE && routes[i].who != WHO_ANYONE_OR_USER;
+		bool needs_user = routes[i].who != WHO_ANYONE && routes[i].who != WHO_ANYONE_OR_USER &&
+				  routes[i].who != WHO_ADDRESS;
 		assert_int_equal(needs_user, routes[i].rate == RATE_USER);
 		assert_int_equal(routes[i].who == WHO_ANYONE_OR_USER, routes[i].rate == RATE_CLAIM);
 		assert_true(needs_user || routes[i].method == METHOD_GET || routes[i].rate == RATE_SIGN_IN ||
-			    routes[i].rate == RATE_CLAIM);
+			    routes[i].rate == RATE_CLAIM || routes[i].who == WHO_ADDRESS);
+		/* whoever may send much has been asked for something before */
+		assert_true(needs_user || routes[i].who == WHO_ADDRESS || routes[i].body_max <= 16384);
+		/* everything below /v1/admin/ is an administrator's, or behind an address with a secret */
+		if (strncmp(routes[i].path, "/v1/admin/", strlen("/v1/admin/")) == 0 &&
+		    strcmp(routes[i].path, "/v1/admin/node_certificates/file") != 0)
+			assert_int_equal(routes[i].who, WHO_ADMIN);
 		for (size_t other = 0; other < i; other++)
 			assert_true(routes[i].method != routes[other].method ||
 				    strcmp(routes[i].path, routes[other].path) != 0);
@@ -132,7 +139,7 @@ static void a_row_that_needs_a_user_refuses_who_has_no_good_token(void **state)
 	static const char *const headers[] = { NULL, "", "x", "Bearer ", "Bearer x", "a.b.c" };
 	for (size_t i = 0; i < n_routes; i++) {
 		for (size_t h = 0; routes[i].who != WHO_ANYONE && h < ARRAY_LEN(headers); h++) {
-			if (routes[i].who == WHO_ANYONE_OR_USER && !headers[h])
+			if (routes[i].who == WHO_ADDRESS || (routes[i].who == WHO_ANYONE_OR_USER && !headers[h]))
 				continue;
 			struct request *request = prepare(fixture, routes[i].method, routes[i].path);
 			request->source[15] = (unsigned char)h; /* rates of a source are a test of their own */
@@ -142,6 +149,14 @@ static void a_row_that_needs_a_user_refuses_who_has_no_good_token(void **state)
 			assert_non_null(strstr(buffer_text(&request->reply.body), "\"message\":\"Unauthorized\""));
 		}
 	}
+}
+
+static void an_upload_is_refused_before_its_body_without_a_database(void **state)
+{
+	struct request *request = prepare(*state, METHOD_PUT, "/v1/admin/node_certificates/file");
+	assert_int_equal(dispatch_begin(request), DISPATCH_BODY);
+	assert_int_equal(dispatch_admit(request), DISPATCH_REPLY);
+	assert_failure(request, 503, 102009);
 }
 
 static void a_good_token_passes_with_and_without_bearer(void **state)
@@ -332,6 +347,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_are_whole_and_no_two_are_alike),
 		TEST(a_row_that_needs_a_user_refuses_who_has_no_good_token),
+		TEST(an_upload_is_refused_before_its_body_without_a_database),
 		TEST(a_good_token_passes_with_and_without_bearer),
 		TEST(every_row_limits_its_body),
 		TEST(other_methods_get_405_and_the_list),

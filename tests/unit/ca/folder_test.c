@@ -265,8 +265,6 @@ static void a_key_may_be_a_uri(void **state)
 
 	kit_write(kit_path(kit.cas, "node-ca.key"), "file:/nowhere/at/all.pem\n", 0600);
 	not_opened(&kit.passphrase, STATUS_UNAVAILABLE, "no private key at the URI");
-	kit_write(kit_path(kit.cas, "node-ca.key"), "pkcs11:object=none\n", 0600);
-	not_opened(&kit.passphrase, STATUS_UNAVAILABLE, "no private key at the URI");
 }
 
 static void listed_keys_are_refused(void **state)

@@ -33,7 +33,8 @@ static void the_defaults_are_those_of_the_firmware(void **state)
 
 	(void)state;
 	assert_int_equal(parse(args, &options, NULL), STATUS_OK);
-	assert_string_equal(options.host, "localhost");
+	assert_null(options.host); /* what claiming told, or localhost */
+	assert_string_equal(options.key_type, "p256");
 	assert_int_equal(options.port, 8883);
 	assert_int_equal(options.keepalive_s, 120);
 	assert_int_equal(options.otafetch_delay_s, 5);
@@ -70,8 +71,8 @@ static const struct {
 	const char *args[ARGS_MAX];
 	const char *reason;
 } refused[] = {
-	{ { NULL }, "--ca, --cert and --key are needed (or --cert-dir)" },
-	{ { "--ca", "a", "--cert", "b", NULL }, "--ca, --cert and --key are needed (or --cert-dir)" },
+	{ { NULL }, "--ca, --cert and --key are needed (or --credentials or --cert-dir)" },
+	{ { "--ca", "a", "--cert", "b", NULL }, "--ca, --cert and --key are needed (or --credentials or --cert-dir)" },
 	{ { ONE_NODE, "--nope", NULL }, "no option '--nope'" },
 	{ { ONE_NODE, "--port", NULL }, "--port: value missing" },
 	{ { ONE_NODE, "--port", "0", NULL }, "--port: '0' is not a number of 1..65535" },
@@ -87,7 +88,22 @@ static const struct {
 	  "--factory-reset maps to nobody: not with --user-id" },
 	{ { ONE_NODE, "--count", "2", NULL }, "--count needs --cert-dir" },
 	{ { "--cert-dir", "d", "--node-id", "n", NULL },
-	  "--cert, --key and --node-id are for one node, not with --cert-dir" },
+	  "--cert, --key and --node-id are not for the files of a folder" },
+	{ { "--credentials", "d", "--cert", "n", NULL },
+	  "--cert, --key and --node-id are not for the files of a folder" },
+	{ { "--credentials", "d", "--cert-dir", "n", NULL }, "--credentials or --cert-dir, not both" },
+	{ { ONE_NODE, "--renew", NULL }, "--renew needs --credentials or --cert-dir to write to" },
+	{ { ONE_NODE, "--claim", "https://h", "--mac", "m", "--token-file", "t", NULL },
+	  "--claim needs --credentials and --mac" },
+	{ { "--credentials", "d", "--claim", "https://h", "--token-file", "t", NULL },
+	  "--claim needs --credentials and --mac" },
+	{ { "--credentials", "d", "--claim", "https://h", "--mac", "m", NULL },
+	  "--claim needs --token-file or --claim-secret-file" },
+	{ { "--credentials", "d", "--claim", "https://h", "--mac", "m", "--token-file", "t", "--claim-secret-file", "s",
+	    NULL },
+	  "--claim needs --token-file or --claim-secret-file" },
+	{ { "--credentials", "d", "--token-file", "t", NULL },
+	  "--claim-ca, --token-file, --claim-secret-file and --mac need --claim" },
 	{ { ONE_NODE, "stray", NULL }, "'stray' is not an option" },
 };
 
