@@ -150,7 +150,9 @@ static void set_client(struct publisher *publisher, struct mosquitto *client)
 static void wait_ms(struct publisher *publisher, int ms)
 {
 	struct pollfd file = { .fd = publisher->wake, .events = POLLIN };
-	(void)poll(&file, 1, ms / 2 + (int)(clock_monotonic_us() % ms)); /* jitter need not be random */
+	eventfd_t count;
+	if (poll(&file, 1, ms / 2 + (int)(clock_monotonic_us() % ms)) > 0) /* jitter need not be random */
+		(void)eventfd_read(publisher->wake, &count);               /* it only wakes */
 }
 
 static void *run(void *context)
@@ -221,6 +223,12 @@ bool publisher_is_connected(struct publisher *publisher)
 	bool connected = publisher->connected;
 	pthread_mutex_unlock(&publisher->mutex);
 	return connected;
+}
+
+void publisher_hurry(struct publisher *publisher)
+{
+	if (!publisher_is_connected(publisher))
+		wake(publisher);
 }
 
 /* Called with the mutex held, so that no acknowledgement is looked for before its message id is known. libmosquitto's callbacks

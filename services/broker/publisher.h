@@ -31,6 +31,8 @@ MUST_CHECK enum status publisher_start(const struct broker_options *options, str
 				       struct error *err);
 void publisher_stop(struct publisher *publisher);
 bool publisher_is_connected(struct publisher *publisher);
+/* The broker is known to be there: a connection that waits for its next attempt is tried now. */
+void publisher_hurry(struct publisher *publisher);
 
 /* QoS 1, not retained. Sends all, then waits until the broker has acknowledged all. */
 MUST_CHECK enum status publisher_publish(struct publisher *publisher, const struct broker_message *messages,

@@ -168,6 +168,7 @@ static void hear(struct revocation *revocation, const struct revocation_look *lo
 	const struct revocation_point before = revocation->said;
 	bool is_new = revocation->n_said < 0 || !same_point(&before, &look->said);
 	bool catches_up = is_behind(&before, &look->said) && is_behind(&look->said, &revocation->has);
+	publisher_hurry(revocation->options.publisher); /* whoever says something is there */
 	revocation->n_said = look->n_said;
 	revocation->said = look->said;
 	revocation->in_doubt = !same_point(&revocation->said, &revocation->has);
