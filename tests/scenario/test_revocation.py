@@ -123,6 +123,7 @@ def test_the_history_and_the_app_are_told_why_and_when(sturdy):
     node.connect()
     user.claim(node)
     node.stop()
+    wait_for(lambda: not user.get("/v1/user/nodes/status", node_id=node.id).json()["connectivity"]["connected"], what="end of the first")
     client = gets_in(node)
     wait_for(lambda: user.get("/v1/user/nodes/status", node_id=node.id).json()["connectivity"]["connected"], what="on line")
     suspend(sturdy, node.id)
