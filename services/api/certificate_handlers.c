@@ -142,28 +142,6 @@ enum status admin_certificate_post(struct request *request, struct error *err)
 	return st == STATUS_OK ? request_go_on(request, wish) : st;
 }
 
-static void note_state(void *context, const struct fleet_node *node)
-{
-	bool *is_active = context;
-	*is_active = strcmp(node->state, "active") == 0;
-}
-
-/* Asked before anything is signed; certificate_record() asks again. */
-static enum status check_node(struct request *request, const char *node_id, struct error *err)
-{
-	const struct fleet_filter one = { .node_id = node_id, .ends_within_days = -1 };
-	int64_t n = 0;
-	bool is_active = false;
-	enum status st = store_fleet_list(request->store, &one, "", 1, note_state, &is_active, err);
-	if (st == STATUS_OK)
-		st = store_fleet_count(request->store, &one, &n, err);
-	if (st != STATUS_OK)
-		return st;
-	if (n == 0)
-		return error_set(err, STATUS_NOT_FOUND, "no node '%s'", node_id);
-	return is_active ? STATUS_OK : error_set(err, STATUS_CONFLICT, "node '%s' is not active", node_id);
-}
-
 static enum status refuse_csr(struct request *request, struct error *err)
 {
 	enum status st = request_copy(request, err->text, &request->reply.reason, err);
@@ -191,22 +169,15 @@ static enum status renew(struct request *request, const struct wish *wish, struc
 		return refuse_csr(request, err);
 	if (st != STATUS_OK)
 		return st;
-	const struct fleet_renewal renewal = { .node_id = wish->node_id,
-					       .serial_hex = made->serial_hex,
-					       .pem = made->pem,
-					       .ca_key_id = made->ca_key_id,
-					       .not_before_us = made->not_before_us,
-					       .not_after_us = made->not_after_us,
-					       .key_hash = made->key_hash,
-					       .key_hash_len = sizeof(made->key_hash) };
-	return admin_fail(request, store_fleet_renew(request->store, &renewal, err), err);
+	const struct certificate_record record = signer_record_of(made);
+	return admin_fail(request, store_fleet_renew(request->store, wish->node_id, &record, err), err);
 }
 
 enum status admin_certificate_post_slow(struct request *request, struct error *err)
 {
 	const struct wish *wish = request->carried;
 	struct signed_certificate made;
-	enum status st = admin_fail(request, check_node(request, wish->node_id, err), err);
+	enum status st = admin_fail(request, store_fleet_check_active(request->store, wish->node_id, err), err);
 	if (st == STATUS_OK)
 		st = check_csr(request, wish, err);
 	if (st == STATUS_OK)

@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <stdbool.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -69,6 +70,17 @@ void log_put_time(struct buffer *line)
 void log_set_level(enum log_level level)
 {
 	log_level = level;
+}
+
+bool log_set_level_named(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(level_names); i++) {
+		if (strcmp(level_names[i], name) == 0) {
+			log_set_level((enum log_level)i);
+			return true;
+		}
+	}
+	return false;
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n_fields)

@@ -14,10 +14,12 @@
 #ifndef CISTERN_BASE_LOG_H
 #define CISTERN_BASE_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/macros.h"
 
 enum { LOG_LINE_MAX = 2048 };
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
@@ -45,6 +47,8 @@ struct log_field {
 
 /* Lines above this level are not written. Set once by main before threads start. */
 void log_set_level(enum log_level level);
+/* error, warn, info or debug; false for any other word. */
+MUST_CHECK bool log_set_level_named(const char *name);
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n_fields);
 
 /* The parts of a line, for who writes such lines elsewhere: `ts=...`, and ` name=value` escaped. */

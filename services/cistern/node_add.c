@@ -45,13 +45,7 @@ static enum status make_certificate(struct addition *addition, struct error *err
 
 static enum status register_node(struct addition *addition, struct error *err)
 {
-	const struct signed_certificate *made = &addition->certificate;
-	const struct node_certificate certificate = { .serial_hex = made->serial_hex,
-						      .certificate = made->pem,
-						      .not_before_us = made->not_before_us,
-						      .not_after_us = made->not_after_us,
-						      .key_hash = made->key_hash,
-						      .ca_key_id = made->ca_key_id };
+	const struct certificate_record certificate = signer_record_of(&addition->certificate);
 	struct error reason = { .text = "" };
 	enum status st = store_node_register(addition->store, addition->node_id, &certificate, &reason);
 	if (st == STATUS_OK)

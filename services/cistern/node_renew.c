@@ -39,29 +39,6 @@ static enum status read_csr(const char *path, struct buffer *ret_csr, struct err
 	return STATUS_OK;
 }
 
-static void note_state(void *context, const struct fleet_node *node)
-{
-	*(bool *)context = strcmp(node->state, "active") == 0;
-}
-
-/* Before anything is signed; certificate_record() asks again. */
-static enum status check_node(struct renewal *renewal, struct error *err)
-{
-	const struct fleet_filter one = { .node_id = renewal->node_id, .ends_within_days = -1 };
-	int64_t n = 0;
-	bool is_active = false;
-	enum status st = store_fleet_list(renewal->store, &one, "", 1, note_state, &is_active, err);
-	if (st == STATUS_OK)
-		st = store_fleet_count(renewal->store, &one, &n, err);
-	if (st != STATUS_OK)
-		return st;
-	if (n == 0)
-		return error_set(err, STATUS_NOT_FOUND, "no node '%s'", renewal->node_id);
-	if (!is_active)
-		return error_set(err, STATUS_CONFLICT, "node '%s' is suspended or revoked", renewal->node_id);
-	return STATUS_OK;
-}
-
 static enum status sign(struct renewal *renewal, struct error *err)
 {
 	const struct signer_options signer = signing_options(renewal->call->config);
@@ -70,16 +47,8 @@ static enum status sign(struct renewal *renewal, struct error *err)
 
 static enum status record(struct renewal *renewal, struct error *err)
 {
-	const struct signed_certificate *made = &renewal->made;
-	const struct fleet_renewal row = { .node_id = renewal->node_id,
-					   .serial_hex = made->serial_hex,
-					   .pem = made->pem,
-					   .ca_key_id = made->ca_key_id,
-					   .not_before_us = made->not_before_us,
-					   .not_after_us = made->not_after_us,
-					   .key_hash = made->key_hash,
-					   .key_hash_len = sizeof(made->key_hash) };
-	return store_fleet_renew(renewal->store, &row, err);
+	const struct certificate_record made = signer_record_of(&renewal->made);
+	return store_fleet_renew(renewal->store, renewal->node_id, &made, err);
 }
 
 /* --- with a request that somebody brings: the certificate goes to standard output --- */
@@ -187,7 +156,7 @@ enum status node_renew_run(const struct call *call, struct output *output, struc
 		return error_set(err, STATUS_INVALID, "either --csr FILE or --out DIR");
 	enum status st = database_open(call->config, &renewal.store, err);
 	if (st == STATUS_OK)
-		st = check_node(&renewal, err);
+		st = store_fleet_check_active(renewal.store, renewal.node_id, err);
 	if (st == STATUS_OK)
 		st = csr_file ? renew_request(&renewal, csr_file, output, err)
 			      : renew_into(&renewal, folder, output, err);

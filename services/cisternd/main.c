@@ -64,18 +64,6 @@ static int usage(int status)
 	return status;
 }
 
-static bool set_log_level(const char *name)
-{
-	static const char *const names[] = { "error", "warn", "info", "debug" };
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (strcmp(names[i], name) == 0) {
-			log_set_level((enum log_level)i);
-			return true;
-		}
-	}
-	return false;
-}
-
 static struct broker_options broker_options(const struct config *config, const char *client_id)
 {
 	return (struct broker_options){ .host = config->broker_host,
@@ -372,7 +360,7 @@ int main(int argc, char **argv)
 
 	static struct app app; /* large, and one for the process: passed down from here */
 	struct error err = { .status = STATUS_OK };
-	if (config_read(path, &app.config, &err) != STATUS_OK || !set_log_level(app.config.log_level)) {
+	if (config_read(path, &app.config, &err) != STATUS_OK || !log_set_level_named(app.config.log_level)) {
 		log_error("settings.refused",
 			  F_STR("reason", err.status ? err.text : "log_level: error, warn, info or debug"));
 		return EXIT_USAGE;

@@ -10,8 +10,8 @@
 #include "claim/self_claim.h"
 #include "store/claim.h"
 
-_Static_assert((int)CSR_KEY_HASH_BYTES == (int)CLAIM_KEY_HASH_BYTES &&
-		       (int)SIGNER_KEY_HASH_BYTES == (int)CLAIM_KEY_HASH_BYTES,
+_Static_assert((int)CSR_KEY_HASH_BYTES == (int)CERTIFICATE_KEY_HASH_BYTES &&
+		       (int)SIGNER_KEY_HASH_BYTES == (int)CERTIFICATE_KEY_HASH_BYTES,
 	       "one hash of a key");
 
 struct claim {
@@ -141,16 +141,6 @@ static enum status sign(const struct claim *claim, const struct claim_request *r
 	return STATUS_OK;
 }
 
-static struct claim_certificate record_of(const struct signed_certificate *certificate)
-{
-	return (struct claim_certificate){ .serial_hex = certificate->serial_hex,
-					   .pem = certificate->pem,
-					   .not_before_us = certificate->not_before_us,
-					   .not_after_us = certificate->not_after_us,
-					   .key_hash = certificate->key_hash,
-					   .ca_key_id = certificate->ca_key_id };
-}
-
 static enum status verify_locked(const struct claim *claim, struct store *store, const char *user_id,
 				 const struct claim_request *request, const char *policies, struct buffer *ret_answer,
 				 struct error *err)
@@ -162,7 +152,7 @@ static enum status verify_locked(const struct claim *claim, struct store *store,
 		st = sign(claim, request, &certificate, ret_answer, err);
 	if (st != STATUS_OK)
 		return st;
-	const struct claim_certificate record = record_of(&certificate);
+	const struct certificate_record record = signer_record_of(&certificate);
 	return store_claim_complete(store, user_id, csr->node_id, policies, &record, err);
 }
 
@@ -266,7 +256,7 @@ static enum status verify_self_locked(const struct claim *claim, struct store *s
 		st = sign(claim, request, &certificate, ret_answer, err);
 	if (st != STATUS_OK)
 		return st;
-	const struct claim_certificate record = record_of(&certificate);
+	const struct certificate_record record = signer_record_of(&certificate);
 	return store_self_claim_complete(store, csr->node_id, &record, err);
 }
 

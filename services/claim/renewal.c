@@ -86,12 +86,7 @@ static enum status sign_and_record(struct renewal *renewal, const struct renewal
 	if (answer_put_pem(ret_answer, certificate.pem, err) != STATUS_OK)
 		return error_set(err, STATUS_INTERNAL, "signerd's certificate is not such a text");
 	buffer_putc(ret_answer, '}');
-	const struct claim_certificate record = { .serial_hex = certificate.serial_hex,
-						  .pem = certificate.pem,
-						  .not_before_us = certificate.not_before_us,
-						  .not_after_us = certificate.not_after_us,
-						  .key_hash = certificate.key_hash,
-						  .ca_key_id = certificate.ca_key_id };
+	const struct certificate_record record = signer_record_of(&certificate);
 	st = store_renewal_record(renewal->store, request->node_id, request->digest_hex, buffer_text(ret_answer),
 				  &record, err);
 	if (st == STATUS_OK)

@@ -19,6 +19,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/macros.h"
+#include "store/certificate.h"
 
 enum { SIGNER_SERIAL_HEX_MAX = 40, SIGNER_PEM_MAX = 4095, SIGNER_KEY_HASH_BYTES = 32, SIGNER_CA_KEY_ID_HEX = 40 };
 
@@ -34,6 +35,17 @@ struct signed_certificate {
 	unsigned char key_hash[SIGNER_KEY_HASH_BYTES];
 	char ca_key_id[SIGNER_CA_KEY_ID_HEX + 1]; /* subjectKeyIdentifier of the CA, lower-case hex */
 };
+
+/* For the database; it borrows from the certificate. */
+static inline struct certificate_record signer_record_of(const struct signed_certificate *certificate)
+{
+	return (struct certificate_record){ .serial_hex = certificate->serial_hex,
+					    .pem = certificate->pem,
+					    .not_before_us = certificate->not_before_us,
+					    .not_after_us = certificate->not_after_us,
+					    .key_hash = certificate->key_hash,
+					    .ca_key_id = certificate->ca_key_id };
+}
 
 /* A certificate for `node_id` over the key of the request, whose CN must be the same. */
 MUST_CHECK enum status signer_sign(const struct signer_options *options, const char *node_id, const char *csr_pem,

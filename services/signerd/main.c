@@ -36,18 +36,6 @@ static int usage(int status)
 	return status;
 }
 
-static bool set_log_level(const char *name)
-{
-	static const char *const names[] = { "error", "warn", "info", "debug" };
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (strcmp(names[i], name) == 0) {
-			log_set_level((enum log_level)i);
-			return true;
-		}
-	}
-	return false;
-}
-
 /* No core file, no debugger of the same user, and private numbers in memory that is never swapped out. */
 static void close_to_others(void)
 {
@@ -116,7 +104,7 @@ static enum status run(const char *config_path, bool only_check, struct error *e
 	enum status st = config_read_signer(config_path, &config, err);
 	if (st != STATUS_OK)
 		return st;
-	if (!set_log_level(config.log_level))
+	if (!log_set_level_named(config.log_level))
 		return error_set(err, STATUS_INVALID, "setting 'log_level': '%s' is not a level", config.log_level);
 	const struct desk_options options = { .ca_dir = config.signer_ca_dir,
 					      .passphrase_file = config.signer_passphrase_file,

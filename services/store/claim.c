@@ -73,14 +73,15 @@ void store_claim_unlock(struct store *store, const char *node_id)
 }
 
 enum status store_claim_check(struct store *store, const char *user_id, const char *node_id,
-			      const unsigned char key_hash[CLAIM_KEY_HASH_BYTES], struct error *err)
+			      const unsigned char key_hash[CERTIFICATE_KEY_HASH_BYTES], struct error *err)
 {
-	const struct arg args[] = { arg_text(user_id), arg_text(node_id), arg_bytes(key_hash, CLAIM_KEY_HASH_BYTES) };
+	const struct arg args[] = { arg_text(user_id), arg_text(node_id),
+				    arg_bytes(key_hash, CERTIFICATE_KEY_HASH_BYTES) };
 	return query_word(store, QUERY_CLAIM_CHECK, args, ARRAY_LEN(args), err);
 }
 
 enum status store_claim_complete(struct store *store, const char *user_id, const char *node_id, const char *policies,
-				 const struct claim_certificate *certificate, struct error *err)
+				 const struct certificate_record *certificate, struct error *err)
 {
 	const struct arg args[] = { arg_text(user_id),
 				    arg_text(node_id),
@@ -89,7 +90,7 @@ enum status store_claim_complete(struct store *store, const char *user_id, const
 				    arg_text(certificate->pem),
 				    arg_time_us(certificate->not_before_us),
 				    arg_time_us(certificate->not_after_us),
-				    arg_bytes(certificate->key_hash, CLAIM_KEY_HASH_BYTES),
+				    arg_bytes(certificate->key_hash, CERTIFICATE_KEY_HASH_BYTES),
 				    arg_text(certificate->ca_key_id) };
 	return query_word(store, QUERY_CLAIM_COMPLETE, args, ARRAY_LEN(args), err);
 }

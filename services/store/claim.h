@@ -13,9 +13,8 @@
 #include <stdint.h>
 
 #include "model/node_id.h"
+#include "store/certificate.h"
 #include "store/store.h"
-
-enum { CLAIM_KEY_HASH_BYTES = 32 };
 
 struct claim_wish {
 	const char *user_id;
@@ -36,19 +35,11 @@ void store_claim_unlock(struct store *store, const char *node_id);
 
 /* May this user have a certificate for this node and this key now? */
 MUST_CHECK enum status store_claim_check(struct store *store, const char *user_id, const char *node_id,
-					 const unsigned char key_hash[CLAIM_KEY_HASH_BYTES], struct error *err);
-
-/* A certificate that has been signed, on its way into the database. */
-struct claim_certificate {
-	const char *serial_hex, *pem;
-	int64_t not_before_us, not_after_us;
-	const unsigned char *key_hash; /* CLAIM_KEY_HASH_BYTES */
-	const char *ca_key_id;
-};
+					 const unsigned char key_hash[CERTIFICATE_KEY_HASH_BYTES], struct error *err);
 
 /* Uses the claim up and records the certificate as the node's only one; both or neither. */
 MUST_CHECK enum status store_claim_complete(struct store *store, const char *user_id, const char *node_id,
-					    const char *policies, const struct claim_certificate *certificate,
+					    const char *policies, const struct certificate_record *certificate,
 					    struct error *err);
 
 /* What the database functions say, as a status; `said` is one of their words. */

@@ -244,18 +244,32 @@ enum status store_fleet_transfer(struct store *store, const char *node_id, const
 	return status_of_word(word, node_id, err);
 }
 
-enum status store_fleet_renew(struct store *store, const struct fleet_renewal *renewal, struct error *err)
+enum status store_fleet_renew(struct store *store, const char *node_id, const struct certificate_record *certificate,
+			      struct error *err)
 {
-	const struct arg args[] = { arg_text(renewal->node_id),
-				    arg_text(renewal->serial_hex),
-				    arg_text(renewal->pem),
-				    arg_time_us(renewal->not_before_us),
-				    arg_time_us(renewal->not_after_us),
-				    arg_bytes(renewal->key_hash, renewal->key_hash_len),
-				    arg_text(renewal->ca_key_id) };
+	const struct arg args[] = { arg_text(node_id),
+				    arg_text(certificate->serial_hex),
+				    arg_text(certificate->pem),
+				    arg_time_us(certificate->not_before_us),
+				    arg_time_us(certificate->not_after_us),
+				    arg_bytes(certificate->key_hash, CERTIFICATE_KEY_HASH_BYTES),
+				    arg_text(certificate->ca_key_id) };
 	char word[16];
 	enum status st = call_function(store, QUERY_FLEET_RENEW, args, ARRAY_LEN(args), word, err);
-	return st == STATUS_OK ? status_of_word(word, renewal->node_id, err) : st;
+	return st == STATUS_OK ? status_of_word(word, node_id, err) : st;
+}
+
+enum status store_fleet_check_active(struct store *store, const char *node_id, struct error *err)
+{
+	const struct arg args[] = { arg_text(node_id) };
+	CLEANUP(pg_result) PGresult *rows = NULL;
+	enum status st = store_query(store, QUERY_FLEET_STATE, args, ARRAY_LEN(args), &rows, err);
+	if (st != STATUS_OK)
+		return st;
+	if (PQntuples(rows) == 0)
+		return no_such_node(node_id, err);
+	const char *state = row_text(rows, 0, 0);
+	return strcmp(state, "active") == 0 ? STATUS_OK : status_of_word(state, node_id, err);
 }
 
 /* --- is it in force? --- */

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "store/certificate.h"
 #include "store/store.h"
 
 enum {
@@ -97,16 +98,11 @@ MUST_CHECK enum status store_fleet_delete(struct store *store, const char *node_
 MUST_CHECK enum status store_fleet_transfer(struct store *store, const char *node_id, const char *user_name,
 					    struct error *err);
 
-/* A certificate from signerd; texts are borrowed. */
-struct fleet_renewal {
-	const char *node_id, *serial_hex, *pem, *ca_key_id;
-	int64_t not_before_us, not_after_us;
-	const unsigned char *key_hash; /* SHA-256 */
-	size_t key_hash_len;
-};
-
 /* Pending until the node has connected with it; the present one stays good until then. */
-MUST_CHECK enum status store_fleet_renew(struct store *store, const struct fleet_renewal *renewal, struct error *err);
+MUST_CHECK enum status store_fleet_renew(struct store *store, const char *node_id,
+					 const struct certificate_record *certificate, struct error *err);
+/* Asked before anything is signed. CONFLICT: the node is suspended or revoked. */
+MUST_CHECK enum status store_fleet_check_active(struct store *store, const char *node_id, struct error *err);
 
 /* --- is it in force? --- */
 

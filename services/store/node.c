@@ -4,15 +4,15 @@
 
 #include "store/query.h"
 
-enum status store_node_register(struct store *store, const char *node_id, const struct node_certificate *certificate,
+enum status store_node_register(struct store *store, const char *node_id, const struct certificate_record *certificate,
 				struct error *err)
 {
 	const struct arg args[] = { arg_text(node_id),
 				    arg_text(certificate->serial_hex),
-				    arg_text(certificate->certificate),
+				    arg_text(certificate->pem),
 				    arg_time_us(certificate->not_before_us),
 				    arg_time_us(certificate->not_after_us),
-				    arg_bytes(certificate->key_hash, NODE_KEY_HASH_BYTES),
+				    arg_bytes(certificate->key_hash, CERTIFICATE_KEY_HASH_BYTES),
 				    arg_text(certificate->ca_key_id) };
 	CLEANUP(pg_result) PGresult *rows = NULL;
 	enum status st = store_query(store, QUERY_NODE_REGISTER, args, ARRAY_LEN(args), &rows, err);

@@ -14,9 +14,8 @@
 #include "base/buffer.h"
 #include "model/limits.h"
 #include "model/node_id.h"
+#include "store/certificate.h"
 #include "store/store.h"
-
-enum { NODE_KEY_HASH_BYTES = 32 };
 
 struct node {
 	char id[NODE_ID_MAX + 1];
@@ -29,19 +28,10 @@ struct node {
 	int64_t n_users;
 };
 
-/* A certificate of ours; texts are borrowed from the caller. */
-struct node_certificate {
-	const char *serial_hex;  /* upper case */
-	const char *certificate; /* PEM */
-	int64_t not_before_us, not_after_us;
-	const unsigned char *key_hash; /* NODE_KEY_HASH_BYTES: SHA-256 of the SubjectPublicKeyInfo */
-	const char *ca_key_id;         /* subjectKeyIdentifier of the CA, lower-case hex */
-};
-
 /* Registers the node (if it is new) and its certificate in one transaction; a former certificate is revoked. CONFLICT: the key is
  * another node's, or the node is suspended or revoked. */
 MUST_CHECK enum status store_node_register(struct store *store, const char *node_id,
-					   const struct node_certificate *certificate, struct error *err);
+					   const struct certificate_record *certificate, struct error *err);
 MUST_CHECK enum status store_node_get(struct store *store, const char *node_id, struct node *ret_node,
 				      struct error *err);
 

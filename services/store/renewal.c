@@ -32,9 +32,9 @@ enum status store_renewal_open(struct store *store, int64_t limit, int64_t inter
 }
 
 enum status store_renewal_check_key(struct store *store, const char *node_id,
-				    const unsigned char key_hash[CLAIM_KEY_HASH_BYTES], struct error *err)
+				    const unsigned char key_hash[CERTIFICATE_KEY_HASH_BYTES], struct error *err)
 {
-	const struct arg args[] = { arg_text(node_id), arg_bytes(key_hash, CLAIM_KEY_HASH_BYTES) };
+	const struct arg args[] = { arg_text(node_id), arg_bytes(key_hash, CERTIFICATE_KEY_HASH_BYTES) };
 	CLEANUP(pg_result) PGresult *rows = NULL;
 	enum status st = store_query(store, QUERY_RENEWAL_KEY_IS_TAKEN, args, ARRAY_LEN(args), &rows, err);
 	if (st != STATUS_OK)
@@ -43,7 +43,7 @@ enum status store_renewal_check_key(struct store *store, const char *node_id,
 }
 
 enum status store_renewal_record(struct store *store, const char *node_id, const char *digest_hex, const char *answer,
-				 const struct claim_certificate *certificate, struct error *err)
+				 const struct certificate_record *certificate, struct error *err)
 {
 	const struct arg args[] = { arg_text(node_id),
 				    arg_text(digest_hex),
@@ -52,7 +52,7 @@ enum status store_renewal_record(struct store *store, const char *node_id, const
 				    arg_text(certificate->pem),
 				    arg_time_us(certificate->not_before_us),
 				    arg_time_us(certificate->not_after_us),
-				    arg_bytes(certificate->key_hash, CLAIM_KEY_HASH_BYTES),
+				    arg_bytes(certificate->key_hash, CERTIFICATE_KEY_HASH_BYTES),
 				    arg_text(certificate->ca_key_id) };
 	CLEANUP(pg_result) PGresult *rows = NULL;
 	enum status st = store_query(store, QUERY_RENEWAL_RECORD, args, ARRAY_LEN(args), &rows, err);

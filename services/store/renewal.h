@@ -31,10 +31,11 @@ MUST_CHECK enum status store_renewal_open(struct store *store, int64_t limit, in
 
 /* CONFLICT when the key serves another node. */
 MUST_CHECK enum status store_renewal_check_key(struct store *store, const char *node_id,
-					       const unsigned char key_hash[CLAIM_KEY_HASH_BYTES], struct error *err);
+					       const unsigned char key_hash[CERTIFICATE_KEY_HASH_BYTES],
+					       struct error *err);
 /* The certificate and the answer that carries it, both or neither. */
 MUST_CHECK enum status store_renewal_record(struct store *store, const char *node_id, const char *digest_hex,
-					    const char *answer, const struct claim_certificate *certificate,
+					    const char *answer, const struct certificate_record *certificate,
 					    struct error *err);
 /* The answer was published. keeps: it is the recorded one, and will be the answer to the same request again. */
 MUST_CHECK enum status store_renewal_answered(struct store *store, const struct renewal_request *request, bool keeps,

@@ -63,9 +63,10 @@ MUST_CHECK enum status store_self_claim_take(struct store *store, const char *au
 
 /* May this device have a certificate for this key? */
 MUST_CHECK enum status store_self_claim_check(struct store *store, const char *mac,
-					      const unsigned char key_hash[CLAIM_KEY_HASH_BYTES], struct error *err);
+					      const unsigned char key_hash[CERTIFICATE_KEY_HASH_BYTES],
+					      struct error *err);
 /* Registers the node and records its certificate as its only one; both or neither. */
 MUST_CHECK enum status store_self_claim_complete(struct store *store, const char *mac,
-						 const struct claim_certificate *certificate, struct error *err);
+						 const struct certificate_record *certificate, struct error *err);
 
 #endif

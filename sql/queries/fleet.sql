@@ -90,3 +90,6 @@ SELECT coalesce(bool_and(revocation_epoch = $1 AND revocation_version >= $2::big
 SELECT b.broker, b.revocation_epoch = s.epoch AND b.revocation_version >= s.version, b.revocation_version, s.version,
        b.revocation, us_of(b.revocation_at), b.counters, us_of(b.counters_at)
 FROM broker_state b, revocation_state s ORDER BY b.broker;
+
+-- name: fleet_state
+SELECT node_state(n) FROM node n WHERE n.node_id = $1;

@@ -60,14 +60,14 @@ void store_claim_unlock(struct store *store, const char *node_id)
 }
 
 enum status store_claim_check(struct store *store, const char *user_id, const char *node_id,
-			      const unsigned char key_hash[CLAIM_KEY_HASH_BYTES], struct error *err)
+			      const unsigned char key_hash[CERTIFICATE_KEY_HASH_BYTES], struct error *err)
 {
 	(void)store, (void)user_id, (void)node_id, (void)key_hash;
 	return say(fake.check, "check", err);
 }
 
 enum status store_claim_complete(struct store *store, const char *user_id, const char *node_id, const char *policies,
-				 const struct claim_certificate *certificate, struct error *err)
+				 const struct certificate_record *certificate, struct error *err)
 {
 	(void)store, (void)user_id, (void)node_id, (void)policies, (void)certificate;
 	return say(fake.complete, "record", err);
@@ -97,14 +97,14 @@ enum status store_self_claim_get(struct store *store, const char *mac, struct se
 }
 
 enum status store_self_claim_check(struct store *store, const char *mac,
-				   const unsigned char key_hash[CLAIM_KEY_HASH_BYTES], struct error *err)
+				   const unsigned char key_hash[CERTIFICATE_KEY_HASH_BYTES], struct error *err)
 {
 	(void)store, (void)mac, (void)key_hash;
 	return say(fake.check, "check", err);
 }
 
-enum status store_self_claim_complete(struct store *store, const char *mac, const struct claim_certificate *certificate,
-				      struct error *err)
+enum status store_self_claim_complete(struct store *store, const char *mac,
+				      const struct certificate_record *certificate, struct error *err)
 {
 	(void)store, (void)mac, (void)certificate;
 	return say(fake.complete, "record", err);
