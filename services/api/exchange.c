@@ -174,11 +174,10 @@ static bool is_host(const char *text)
 	return len > 0 && text[len] == '\0';
 }
 
+/* Asked of the connection: which daemon is whose is not known yet while the second of them starts. */
 static bool is_tls(const struct exchange *exchange)
 {
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_DAEMON);
-	return info && info->daemon == exchange->api->tls.daemon;
+	return MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION) != NULL;
 }
 
 static void read_headers(struct exchange *exchange, const char *method, const char *version)

@@ -398,3 +398,11 @@ def test_a_killed_daemon_goes_on_where_it_was(sturdy, tmp_path):
     assert [each["node_id"] for each in failed] == ids[::100]
     assert registered(sturdy, prefix) == (2970, 2970)
     path.unlink()
+
+
+def test_an_address_is_on_the_host_and_by_the_scheme_that_the_client_came_by(stack):
+    headers = stack.admin().headers
+    for base in (stack.ready["api_url"], stack.ready["api_url_tls"]):
+        told = requests.get(base + "/v1/admin/node_certificates/register", params={"file_name": "nodes.csv"}, headers=headers,
+                            verify=stack.ca_file, timeout=10).json()
+        assert told["url"].startswith(base + "/v1/admin/"), told
