@@ -174,10 +174,11 @@ static enum status stage(void *context, size_t at, const char *node_id, const ch
 /* A key that was made: by this run, or by one that was interrupted before it gave the files their names, or by one that ended. */
 static enum status publish_made(struct slot *slot, const char *node_id, const char *pem, struct error *err)
 {
-	if (node_files_are_published(&slot->files, pem))
-		return STATUS_OK;
+	/* the hidden certificate is the last to go: where it still is, a killed run has left something to do */
 	if (node_files_are_staged(&slot->files, pem))
 		return node_files_publish(&slot->files, err);
+	if (node_files_are_published(&slot->files, pem))
+		return STATUS_OK;
 	return error_set(err, STATUS_CONFLICT, "node '%s' is registered, but its key is not in '%s'", node_id,
 			 slot->path);
 }

@@ -262,6 +262,16 @@ def test_five_thousand_mixed_rows_killed_half_way_run_again_and_the_failures_fed
     assert registered(stack, prefix) == (5000, 5000)
 
 
+def test_hidden_files_that_a_killed_run_left_beside_the_published_ones_go_with_the_next(stack, ids, tmp_path):
+    path, out = tmp_path / "nodes.csv", tmp_path / "out"
+    path.write_text(f"node_id\n{ids(1)}\n")
+    run_import(stack, path, "--out", out, "--make-keys")
+    for name in ("ca.crt", "node.crt"):  # as after a kill between the unlink of the hidden key and the next
+        os.link(out / ids(1) / name, out / ids(1) / f".{ids(1)}.{name}.new")
+    assert counts(run_import(stack, path, "--out", out, "--make-keys")) == (1, 0, 1, 0)
+    assert sorted(os.listdir(out / ids(1))) == ["ca.crt", "node.crt", "node.key"]
+
+
 # --- by the API, as the public admin command line does it --------------------------------------------------------------
 
 
