@@ -260,6 +260,17 @@ def test_both_files_replaced_by_garbage_lets_nobody_in_and_heals(sturdy, fleet):
     assert is_refused(revoked)
 
 
+def test_with_its_file_replaced_by_garbage_a_revoked_node_is_cut_within_a_second_a_hundred_times_of_a_hundred(sturdy, fleet, record_property):
+    seconds = []
+    for node in fleet(TIMES):
+        client = gets_in(node)
+        replace_file(files(sturdy)[0], b"garbage")
+        seconds.append(seconds_to_cut(client, lambda: revoke(sturdy, node.id)))
+        assert is_refused(node)
+    tell(record_property, "revoked to cut, the file being garbage", seconds)
+    assert len(seconds) == TIMES and max(seconds) <= BAR_S
+
+
 def test_with_all_else_down_the_local_list_cuts_within_a_second_a_hundred_times_of_a_hundred(sturdy, fleet, record_property):
     nodes, seconds = fleet(TIMES), []
     clients = [gets_in(node) for node in nodes]
