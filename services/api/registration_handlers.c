@@ -79,46 +79,49 @@ static enum status make_address(struct request *request, const char *request_id,
 	return STATUS_OK;
 }
 
-static bool read_address(const struct request *request, const char **ret_request_id,
-			 unsigned char ret_hash[REGISTRATION_HASH_BYTES])
-{
-	const char *secret = params_query_text(&request->query, "secret");
-	*ret_request_id = params_query_text(&request->query, "request_id");
-	if (!is_random(*ret_request_id) || !is_random(secret))
-		return false;
-	hash_secret(secret, ret_hash);
-	return true;
-}
-
 static enum status bad_address(struct request *request, struct error *err)
 {
 	return reply_fail(&request->reply, FAILURE_REGISTRATION_ADDRESS, err);
 }
 
-enum status registration_check_address(struct request *request, struct error *err)
-{
-	const char *request_id = NULL;
+/* What the client came by: whose file, and the hash of the secret part. */
+struct address {
+	const char *request_id;
 	unsigned char hash[REGISTRATION_HASH_BYTES];
+};
+
+static enum status take_address(struct request *request, struct address *ret_address, struct error *err)
+{
+	const char *secret = params_query_text(&request->query, "secret");
+	ret_address->request_id = params_query_text(&request->query, "request_id");
 	if (!request->store)
 		return error_set(err, STATUS_UNAVAILABLE, "database is away");
-	if (!read_address(request, &request_id, hash))
+	if (!is_random(ret_address->request_id) || !is_random(secret))
 		return bad_address(request, err);
-	enum status st = store_registration_may_upload(request->store, request_id, hash, err);
+	hash_secret(secret, ret_address->hash);
+	return STATUS_OK;
+}
+
+enum status registration_check_address(struct request *request, struct error *err)
+{
+	struct address address;
+	enum status st = take_address(request, &address, err);
+	if (st != STATUS_OK)
+		return st;
+	st = store_registration_may_upload(request->store, address.request_id, address.hash, err);
 	return st == STATUS_NOT_FOUND ? bad_address(request, err) : st;
 }
 
 enum status registration_upload(struct request *request, struct error *err)
 {
-	const char *request_id = NULL;
-	unsigned char hash[REGISTRATION_HASH_BYTES];
-	if (!request->store)
-		return error_set(err, STATUS_UNAVAILABLE, "database is away");
-	if (!read_address(request, &request_id, hash))
-		return bad_address(request, err);
+	struct address address;
+	enum status st = take_address(request, &address, err);
+	if (st != STATUS_OK)
+		return st;
 	const char *content = buffer_text(&request->body);
 	if (strlen(content) != request->body.len)
 		return reply_fail(&request->reply, FAILURE_REGISTRATION_FILE, err);
-	enum status st = store_registration_upload(request->store, request_id, hash, content, err);
+	st = store_registration_upload(request->store, address.request_id, address.hash, content, err);
 	if (st == STATUS_NOT_FOUND)
 		return bad_address(request, err);
 	if (st == STATUS_INVALID) /* no UTF-8 */
@@ -130,14 +133,12 @@ enum status registration_upload(struct request *request, struct error *err)
 
 enum status registration_download(struct request *request, struct error *err)
 {
-	const char *request_id = NULL;
-	unsigned char hash[REGISTRATION_HASH_BYTES];
-	if (!request->store)
-		return error_set(err, STATUS_UNAVAILABLE, "database is away");
-	if (!read_address(request, &request_id, hash))
-		return bad_address(request, err);
+	struct address address;
+	enum status st = take_address(request, &address, err);
+	if (st != STATUS_OK)
+		return st;
 	request->reply.type = "text/csv";
-	enum status st = store_registration_download(request->store, request_id, hash, &request->reply.body, err);
+	st = store_registration_download(request->store, address.request_id, address.hash, &request->reply.body, err);
 	if (st != STATUS_OK)
 		request->reply.type = NULL;
 	return st == STATUS_NOT_FOUND ? bad_address(request, err) : st;

@@ -83,14 +83,7 @@ enum status store_claim_check(struct store *store, const char *user_id, const ch
 enum status store_claim_complete(struct store *store, const char *user_id, const char *node_id, const char *policies,
 				 const struct certificate_record *certificate, struct error *err)
 {
-	const struct arg args[] = { arg_text(user_id),
-				    arg_text(node_id),
-				    arg_text(policies),
-				    arg_text(certificate->serial_hex),
-				    arg_text(certificate->pem),
-				    arg_time_us(certificate->not_before_us),
-				    arg_time_us(certificate->not_after_us),
-				    arg_bytes(certificate->key_hash, CERTIFICATE_KEY_HASH_BYTES),
-				    arg_text(certificate->ca_key_id) };
+	struct arg args[3 + CERTIFICATE_ARGS] = { arg_text(user_id), arg_text(node_id), arg_text(policies) };
+	arg_certificate(args + 3, certificate);
 	return query_word(store, QUERY_CLAIM_COMPLETE, args, ARRAY_LEN(args), err);
 }

@@ -247,13 +247,8 @@ enum status store_fleet_transfer(struct store *store, const char *node_id, const
 enum status store_fleet_renew(struct store *store, const char *node_id, const struct certificate_record *certificate,
 			      struct error *err)
 {
-	const struct arg args[] = { arg_text(node_id),
-				    arg_text(certificate->serial_hex),
-				    arg_text(certificate->pem),
-				    arg_time_us(certificate->not_before_us),
-				    arg_time_us(certificate->not_after_us),
-				    arg_bytes(certificate->key_hash, CERTIFICATE_KEY_HASH_BYTES),
-				    arg_text(certificate->ca_key_id) };
+	struct arg args[1 + CERTIFICATE_ARGS] = { arg_text(node_id) };
+	arg_certificate(args + 1, certificate);
 	char word[16];
 	enum status st = call_function(store, QUERY_FLEET_RENEW, args, ARRAY_LEN(args), word, err);
 	return st == STATUS_OK ? status_of_word(word, node_id, err) : st;

@@ -7,13 +7,8 @@
 enum status store_node_register(struct store *store, const char *node_id, const struct certificate_record *certificate,
 				struct error *err)
 {
-	const struct arg args[] = { arg_text(node_id),
-				    arg_text(certificate->serial_hex),
-				    arg_text(certificate->pem),
-				    arg_time_us(certificate->not_before_us),
-				    arg_time_us(certificate->not_after_us),
-				    arg_bytes(certificate->key_hash, CERTIFICATE_KEY_HASH_BYTES),
-				    arg_text(certificate->ca_key_id) };
+	struct arg args[1 + CERTIFICATE_ARGS] = { arg_text(node_id) };
+	arg_certificate(args + 1, certificate);
 	CLEANUP(pg_result) PGresult *rows = NULL;
 	enum status st = store_query(store, QUERY_NODE_REGISTER, args, ARRAY_LEN(args), &rows, err);
 	if (st != STATUS_OK)

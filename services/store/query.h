@@ -41,6 +41,11 @@ struct arg arg_time_us(int64_t time_us);
 struct column;
 struct arg arg_column(struct column *column);
 
+/* A certificate takes six places in a row, in this order: serial, PEM, from, to, SHA-256 of the key, key id of the CA. */
+enum { CERTIFICATE_ARGS = 6 };
+struct certificate_record;
+void arg_certificate(struct arg ret_args[CERTIFICATE_ARGS], const struct certificate_record *certificate);
+
 /* A statement that may give rows, in text form. */
 MUST_CHECK enum status store_query(struct store *store, enum query query, const struct arg *args, size_t n_args,
 				   PGresult **ret_rows, struct error *err);

@@ -45,15 +45,8 @@ enum status store_renewal_check_key(struct store *store, const char *node_id,
 enum status store_renewal_record(struct store *store, const char *node_id, const char *digest_hex, const char *answer,
 				 const struct certificate_record *certificate, struct error *err)
 {
-	const struct arg args[] = { arg_text(node_id),
-				    arg_text(digest_hex),
-				    arg_text(answer),
-				    arg_text(certificate->serial_hex),
-				    arg_text(certificate->pem),
-				    arg_time_us(certificate->not_before_us),
-				    arg_time_us(certificate->not_after_us),
-				    arg_bytes(certificate->key_hash, CERTIFICATE_KEY_HASH_BYTES),
-				    arg_text(certificate->ca_key_id) };
+	struct arg args[3 + CERTIFICATE_ARGS] = { arg_text(node_id), arg_text(digest_hex), arg_text(answer) };
+	arg_certificate(args + 3, certificate);
 	CLEANUP(pg_result) PGresult *rows = NULL;
 	enum status st = store_query(store, QUERY_RENEWAL_RECORD, args, ARRAY_LEN(args), &rows, err);
 	return st == STATUS_OK ? store_claim_status(row_text(rows, 0, 0), err) : st;

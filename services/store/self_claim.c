@@ -123,13 +123,8 @@ enum status store_self_claim_check(struct store *store, const char *mac,
 enum status store_self_claim_complete(struct store *store, const char *mac,
 				      const struct certificate_record *certificate, struct error *err)
 {
-	const struct arg args[] = { arg_text(mac),
-				    arg_text(certificate->serial_hex),
-				    arg_text(certificate->pem),
-				    arg_time_us(certificate->not_before_us),
-				    arg_time_us(certificate->not_after_us),
-				    arg_bytes(certificate->key_hash, CERTIFICATE_KEY_HASH_BYTES),
-				    arg_text(certificate->ca_key_id) };
+	struct arg args[1 + CERTIFICATE_ARGS] = { arg_text(mac) };
+	arg_certificate(args + 1, certificate);
 	CLEANUP(pg_result) PGresult *rows = NULL;
 	enum status st = store_query(store, QUERY_SELF_CLAIM_COMPLETE, args, ARRAY_LEN(args), &rows, err);
 	return st == STATUS_OK ? store_claim_status(row_text(rows, 0, 0), err) : st;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "base/secret.h"
+#include "store/certificate.h"
 #include "store/connection.h"
 #include "store/query.h"
 
@@ -400,6 +401,16 @@ struct arg arg_bool(bool value)
 struct arg arg_time_us(int64_t time_us)
 {
 	return arg_i64(time_us); /* the statement says time_us($n) */
+}
+
+void arg_certificate(struct arg ret_args[CERTIFICATE_ARGS], const struct certificate_record *certificate)
+{
+	ret_args[0] = arg_text(certificate->serial_hex);
+	ret_args[1] = arg_text(certificate->pem);
+	ret_args[2] = arg_time_us(certificate->not_before_us);
+	ret_args[3] = arg_time_us(certificate->not_after_us);
+	ret_args[4] = arg_bytes(certificate->key_hash, CERTIFICATE_KEY_HASH_BYTES);
+	ret_args[5] = arg_text(certificate->ca_key_id);
 }
 
 const char *row_text(const PGresult *rows, int row, int column)
