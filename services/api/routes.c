@@ -14,6 +14,10 @@ enum {
 	CERTIFICATE_FILE = 16777216
 };
 
+/* A row that does not say `.polled = true` is not polled; all else must be said. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 /* A GET may carry a body that nobody reads. */
 const struct route routes[] = {
 	/* method, path, who, body limit, rate, handler, lane, slow half */
@@ -38,19 +42,24 @@ const struct route routes[] = {
 	{ METHOD_POST, "/v1/login2", WHO_ANYONE, SMALL, RATE_SIGN_IN, user_login, LANE_HASH, user_login_slow },
 	{ METHOD_POST, "/v1/logout", WHO_USER, SMALL, RATE_USER, user_logout, LANE_NONE, NULL },
 	{ METHOD_POST, "/v1/logout2", WHO_USER, SMALL, RATE_USER, user_logout, LANE_NONE, NULL },
-	{ METHOD_GET, "/v1/user", WHO_USER, NO_BODY, RATE_USER, user_get, LANE_NONE, NULL },
-	{ METHOD_GET, "/v1/user2", WHO_USER, NO_BODY, RATE_USER, user_get, LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/user", WHO_USER, NO_BODY, RATE_USER, user_get, LANE_NONE, NULL, .polled = true },
+	{ METHOD_GET, "/v1/user2", WHO_USER, NO_BODY, RATE_USER, user_get, LANE_NONE, NULL, .polled = true },
 
-	{ METHOD_GET, "/v1/user/nodes", WHO_USER, NO_BODY, RATE_USER, nodes_list, LANE_NONE, NULL },
-	{ METHOD_GET, "/v1/user/nodes/config", WHO_NODE_USER, NO_BODY, RATE_USER, node_config, LANE_NONE, NULL },
-	{ METHOD_GET, "/v1/user/nodes/status", WHO_NODE_USER, NO_BODY, RATE_USER, node_status, LANE_NONE, NULL },
-	{ METHOD_GET, "/v1/user/nodes/params", WHO_NODE_USER_PARAMS, NO_BODY, RATE_USER, node_params, LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/user/nodes", WHO_USER, NO_BODY, RATE_USER, nodes_list, LANE_NONE, NULL, .polled = true },
+	{ METHOD_GET, "/v1/user/nodes/config", WHO_NODE_USER, NO_BODY, RATE_USER, node_config, LANE_NONE, NULL,
+	  .polled = true },
+	{ METHOD_GET, "/v1/user/nodes/status", WHO_NODE_USER, NO_BODY, RATE_USER, node_status, LANE_NONE, NULL,
+	  .polled = true },
+	{ METHOD_GET, "/v1/user/nodes/params", WHO_NODE_USER_PARAMS, NO_BODY, RATE_USER, node_params, LANE_NONE, NULL,
+	  .polled = true },
 	/* its nodes stand in the body: command_set_params() checks each */
 	{ METHOD_PUT, "/v1/user/nodes/params", WHO_USER, PARAMS, RATE_USER, params_put, LANE_COMMAND, params_put_slow },
 	{ METHOD_PUT, "/v1/user/nodes/mapping", WHO_USER, MAPPING, RATE_USER, mapping_put, LANE_NONE, NULL },
-	{ METHOD_GET, "/v1/user/nodes/mapping", WHO_USER, NO_BODY, RATE_USER, mapping_get, LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/user/nodes/mapping", WHO_USER, NO_BODY, RATE_USER, mapping_get, LANE_NONE, NULL,
+	  .polled = true },
 
-	{ METHOD_GET, "/v1/admin/nodes", WHO_ADMIN, NO_BODY, RATE_USER, admin_nodes_list, LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/admin/nodes", WHO_ADMIN, NO_BODY, RATE_USER, admin_nodes_list, LANE_NONE, NULL,
+	  .polled = true },
 	{ METHOD_PUT, "/v1/admin/nodes", WHO_ADMIN, SMALL, RATE_USER, admin_nodes_activate, LANE_COMMAND,
 	  admin_confirm_slow },
 	{ METHOD_DELETE, "/v1/admin/nodes", WHO_ADMIN, SMALL, RATE_USER, admin_nodes_delete, LANE_COMMAND,
@@ -59,12 +68,13 @@ const struct route routes[] = {
 	  admin_confirm_slow },
 	{ METHOD_POST, "/v1/admin/nodes/transfer", WHO_ADMIN, SMALL, RATE_USER, admin_nodes_transfer, LANE_NONE, NULL },
 	{ METHOD_GET, "/v1/admin/nodes/certificates", WHO_ADMIN, NO_BODY, RATE_USER, admin_certificates_list, LANE_NONE,
-	  NULL },
+	  NULL, .polled = true },
 	{ METHOD_POST, "/v1/admin/nodes/certificate", WHO_ADMIN, CLAIM, RATE_USER, admin_certificate_post, LANE_CLAIM,
 	  admin_certificate_post_slow },
 	{ METHOD_GET, "/v1/admin/nodes/connections", WHO_ADMIN, NO_BODY, RATE_USER, admin_nodes_connections, LANE_NONE,
-	  NULL },
-	{ METHOD_GET, "/v1/admin/broker", WHO_ADMIN, NO_BODY, RATE_USER, admin_broker, LANE_NONE, NULL },
+	  NULL, .polled = true },
+	{ METHOD_GET, "/v1/admin/broker", WHO_ADMIN, NO_BODY, RATE_USER, admin_broker, LANE_NONE, NULL,
+	  .polled = true },
 
 	/* what the public admin command line calls to register nodes in bulk */
 	{ METHOD_POST, "/v1/admin/node_ids", WHO_ADMIN, SMALL, RATE_USER, registration_order_node_ids, LANE_NONE,
@@ -83,10 +93,12 @@ const struct route routes[] = {
 	{ METHOD_GET, "/v1/admin/rainmaker_deployment_details", WHO_ADMIN, NO_BODY, RATE_USER, registration_deployment,
 	  LANE_NONE, NULL },
 
-	{ METHOD_GET, "/v1/admin/self_claim", WHO_ADMIN, NO_BODY, RATE_USER, self_claim_get, LANE_NONE, NULL },
+	{ METHOD_GET, "/v1/admin/self_claim", WHO_ADMIN, NO_BODY, RATE_USER, self_claim_get, LANE_NONE, NULL,
+	  .polled = true },
 	{ METHOD_PUT, "/v1/admin/self_claim", WHO_ADMIN, DEVICES, RATE_USER, self_claim_put, LANE_NONE, NULL },
 	{ METHOD_DELETE, "/v1/admin/self_claim", WHO_ADMIN, NO_BODY, RATE_USER, self_claim_delete, LANE_NONE, NULL },
 };
+#pragma GCC diagnostic pop
 const size_t n_routes = ARRAY_LEN(routes);
 
 const struct route *route_find(const char *path, enum route_method method, unsigned *ret_methods)

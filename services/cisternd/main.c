@@ -241,6 +241,9 @@ static enum status start_crl(struct app *app, struct error *err)
 static enum status start_api(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
+	if (config->api_cors_origins[0] && config->api_cors_origin[0])
+		return error_set(err, STATUS_INVALID,
+				 "api_cors_origin is the former name of api_cors_origins: set one");
 	const struct api_options options = {
 		.store = store_options(config, "cisternd api", API_STATEMENT_MS),
 		.account = app->account,
@@ -254,7 +257,7 @@ static enum status start_api(struct app *app, struct error *err)
 		.tls_port = (int)config->api_tls_port,
 		.tls_cert_file = config->api_tls_cert_file,
 		.tls_key_file = config->api_tls_key_file,
-		.cors_origin = config->api_cors_origin,
+		.cors_origins = config->api_cors_origins[0] ? config->api_cors_origins : config->api_cors_origin,
 		.public_url = config->api_public_url,
 		.threads = (int)config->api_threads,
 		.connections_max = (int)config->api_connections_max,
