@@ -201,11 +201,12 @@ enum dispatch_next dispatch_admit(struct request *request)
 
 /* --- with the body --- */
 
-static enum status check_session(struct request *request, struct error *err)
+/* One statement tells who is asking and what the node is to them. */
+static enum status ask_session(struct request *request, struct error *err)
 {
 	const char *session_id = request->claims.session_id;
 	enum status st =
-		request->route->who == WHO_NODE_USER_PARAMS
+		request->route->object == OBJECT_NODE_PARAMS
 			? store_session_access_params(request->store, session_id, request->node_id, &request->caller,
 						      &request->reply.body, err)
 			: store_session_access(request->store, session_id, request->node_id, &request->caller, err);
@@ -215,42 +216,80 @@ static enum status check_session(struct request *request, struct error *err)
 	return st;
 }
 
-static enum status check_admin(struct request *request, struct error *err)
+/* A node that is missing or doubly named is the caller's mistake, told only to whom the route is for. */
+static enum status no_object(struct request *request, enum status named, const struct error *why, const char *node_id,
+			     struct error *err)
 {
-	enum status st = check_session(request, err);
-	if (st == STATUS_OK && !request->caller.super_admin)
-		return error_set(err, STATUS_DENIED, "not an administrator");
-	return st;
+	if (named != STATUS_OK) {
+		*err = *why;
+		return named;
+	}
+	return reply_fail(&request->reply, node_id ? FAILURE_NODE : FAILURE_NODE_MISSING, err);
 }
 
-/* One query tells who is asking and what the node is to them. An id that could not exist is answered like a stranger's. */
+/* An id that could not exist is answered like a stranger's. */
+static enum status ask_permission(struct request *request, struct error *err)
+{
+	const struct route *route = request->route;
+	struct error why = { .status = STATUS_OK };
+	const char *node_id = NULL;
+	enum status named = STATUS_OK;
+	if (permission_needs_node(route->object))
+		named = params_query_either(&request->query, "node_id", "nodeid", &node_id, &why);
+	request->node_id = node_id && node_id_valid(node_id, strlen(node_id)) ? node_id : NULL;
+	enum status st = ask_session(request, err);
+	if (st != STATUS_OK)
+		return st;
+	const struct permission_rule rule = { route->who, route->object, route->method != METHOD_GET };
+	const struct permission_caller caller = { .is_known = true,
+						  .by_key = request->caller.by_key,
+						  .scopes = request->caller.scopes,
+						  .role = request->caller.role,
+						  .node_role = request->caller.node_role };
+	switch (permission_decide(&rule, &caller)) {
+	case PERMISSION_GRANTED: return STATUS_OK;
+	case PERMISSION_NO_CALLER: return error_set(err, STATUS_UNAUTHENTICATED, "nobody is asking");
+	case PERMISSION_NO_ROLE: return error_set(err, STATUS_DENIED, "the account's role may not");
+	case PERMISSION_NO_SCOPE: return reply_fail(&request->reply, FAILURE_SCOPE, err);
+	case PERMISSION_NO_OBJECT: return no_object(request, named, &why, node_id, err);
+	case PERMISSION_NOT_OWNED: return reply_fail(&request->reply, FAILURE_NODE_NOT_OWNED, err);
+	}
+	return error_set(err, STATUS_INTERNAL, "no such permission");
+}
+
 static enum status check_who(struct request *request, struct error *err)
 {
 	enum route_rate rate = request->route->rate;
 	if (!request->store && (rate == RATE_SIGN_IN || rate == RATE_CLAIM || rate == RATE_USER))
 		return error_set(err, STATUS_UNAVAILABLE, "database is away");
-	if (is_anonymous(request))
-		return STATUS_OK;
-	if (request->route->who == WHO_USER || request->route->who == WHO_ANYONE_OR_USER)
-		return check_session(request, err);
-	if (request->route->who == WHO_ADMIN)
-		return check_admin(request, err);
-	struct error why = { .status = STATUS_OK };
-	const char *node_id = NULL;
-	enum status named = params_query_either(&request->query, "node_id", "nodeid", &node_id, &why);
-	request->node_id = node_id && node_id_valid(node_id, strlen(node_id)) ? node_id : NULL;
-	enum status st = check_session(request, err);
-	if (st != STATUS_OK)
-		return st;
-	if (named != STATUS_OK) {
-		*err = why;
-		return named;
+	return is_anonymous(request) ? STATUS_OK : ask_permission(request, err);
+}
+
+/* In whose name the handler's statements run, for the audit. Reads leave no trace there and need none. */
+static const char *actor_of(struct request *request)
+{
+	CLEANUP(buffer) struct buffer text = { .bytes = NULL };
+	buffer_putc(&text, '{');
+	if (request->caller.user_id[0]) {
+		reply_put_member(&text, "user", request->caller.user_id);
+		reply_put_member(&text, "via", request->caller.by_key ? "key" : "session");
 	}
-	if (!node_id)
-		return reply_fail(&request->reply, FAILURE_NODE_MISSING, err);
-	if (request->caller.role[0] == '\0')
-		return reply_fail(&request->reply, FAILURE_NODE, err);
-	return STATUS_OK;
+	if (request->address[0])
+		reply_put_member(&text, "source", request->address);
+	reply_put_member(&text, "request", request->id);
+	buffer_putc(&text, '}');
+	return arena_copy(request->arena, buffer_text(&text), text.len);
+}
+
+/* A half of the route's work, in the caller's name. */
+static enum status run_as_caller(struct request *request, route_handler *half, struct error *err)
+{
+	if (!request->store || request->method == METHOD_GET)
+		return half(request, err);
+	store_act_as(request->store, actor_of(request));
+	enum status st = half(request, err);
+	store_act_as(request->store, NULL);
+	return st;
 }
 
 enum dispatch_next dispatch_run(struct request *request)
@@ -258,7 +297,7 @@ enum dispatch_next dispatch_run(struct request *request)
 	struct error err = { .status = STATUS_OK };
 	enum status st = check_who(request, &err);
 	if (st == STATUS_OK)
-		st = request->route->handler(request, &err);
+		st = run_as_caller(request, request->route->handler, &err);
 	if (st == STATUS_OK && request->goes_on)
 		return DISPATCH_LANE;
 	return finish(request, st, &err);
@@ -271,7 +310,7 @@ static enum status go_slow(struct request *request, struct error *err)
 		return error_set(err, STATUS_UNAVAILABLE, "waited too long for its lane");
 	if (!request->store)
 		return error_set(err, STATUS_UNAVAILABLE, "database is away");
-	return request->route->slow(request, err);
+	return run_as_caller(request, request->route->slow, err);
 }
 
 void dispatch_slow(struct request *request)

@@ -57,7 +57,7 @@ void exchange_on_completed(void *context, struct MHD_Connection *connection, voi
 /* --- what the headers say --- */
 
 struct headers {
-	const char *authorization, *origin, *host, *content_length, *transfer_encoding;
+	const char *authorization, *origin, *host, *user_agent, *content_length, *transfer_encoding;
 	const char *if_none_match, *accept_encoding; /* lists: several headers of the name are one list */
 	struct arena *arena;                         /* for them */
 	bool odd;      /* one of them came twice, or a name or value has bytes that it must not have */
@@ -107,6 +107,7 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
 	} wanted[] = { { "Authorization", &headers->authorization },
 		       { "Origin", &headers->origin },
 		       { "Host", &headers->host },
+		       { "User-Agent", &headers->user_agent },
 		       { "Content-Length", &headers->content_length },
 		       { "Transfer-Encoding", &headers->transfer_encoding } };
 	const struct {
@@ -173,7 +174,8 @@ static enum route_method read_method(const char *name)
 }
 
 /* IPv4 in its IPv6 form; of IPv6 the /64, which is what one customer has. */
-static void read_source(struct MHD_Connection *connection, unsigned char ret_source[REQUEST_SOURCE_BYTES])
+static void read_source(struct MHD_Connection *connection, unsigned char ret_source[REQUEST_SOURCE_BYTES],
+			char ret_address[REQUEST_ADDRESS_BYTES])
 {
 	const struct sockaddr *address =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
@@ -183,10 +185,12 @@ static void read_source(struct MHD_Connection *connection, unsigned char ret_sou
 		memcpy(&v4, address, sizeof(v4));
 		memset(ret_source + 10, 0xff, 2);
 		memcpy(ret_source + 12, &v4.sin_addr, 4);
+		(void)inet_ntop(AF_INET, &v4.sin_addr, ret_address, REQUEST_ADDRESS_BYTES); /* there is room */
 	} else if (address->sa_family == AF_INET6) {
 		struct sockaddr_in6 v6;
 		memcpy(&v6, address, sizeof(v6));
 		memcpy(ret_source, &v6.sin6_addr, IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) ? 16 : 8);
+		(void)inet_ntop(AF_INET6, &v6.sin6_addr, ret_address, REQUEST_ADDRESS_BYTES);
 	}
 }
 
@@ -216,11 +220,12 @@ static void read_headers(struct exchange *exchange, const char *method, const ch
 	request->if_none_match = headers.if_none_match;
 	request->accept_encoding = headers.accept_encoding;
 	request->host = is_host(headers.host) ? headers.host : NULL;
+	request->user_agent = headers.user_agent;
 	request->is_tls = is_tls(exchange);
 	request->framing_bad = framing_is_bad(&headers, &request->declared_len) || headers.odd ||
 			       hides_bytes(exchange, &headers, method, version);
 	request->has_body = request->declared_len > 0;
-	read_source(exchange->connection, request->source);
+	read_source(exchange->connection, request->source, request->address);
 }
 
 /* --- the steps --- */

@@ -19,6 +19,7 @@ static const struct failure_row failures[] = {
 	[FAILURE_REQUEST] = { STATUS_INVALID, 102001, "Invalid request" },
 	[FAILURE_PATH] = { STATUS_NOT_FOUND, 102002, "No such path" },
 	[FAILURE_METHOD] = { STATUS_INVALID, 102003, "Method not allowed" }, /* 405: the dispatcher says so */
+	[FAILURE_SCOPE] = { STATUS_DENIED, 102012, "This key may not do this" },
 	[FAILURE_MAPPING_REQUEST] = { STATUS_NOT_FOUND, 104001, "No such mapping request" },
 	[FAILURE_MAPPING_FIELD] = { STATUS_INVALID, 104002,
 				    "node_id, secret_key or operation is missing or not valid" },
@@ -29,6 +30,7 @@ static const struct failure_row failures[] = {
 	[FAILURE_PARAMS] = { STATUS_INVALID, 105003, "Parameters are not valid for this node" },
 	[FAILURE_NODE_AWAY] = { STATUS_UNAVAILABLE, 105004, "Node cannot be reached now, try again later" },
 	[FAILURE_PARAMS_ITEMS] = { STATUS_INVALID, 105005, "Too many nodes in one request" },
+	[FAILURE_NODE_NOT_OWNED] = { STATUS_DENIED, 105006, "Only a primary user of the node may do this" },
 	[FAILURE_CLAIM_MAC] = { STATUS_INVALID, 106001, "mac_addr must be 12 hexadecimal digits" },
 	[FAILURE_CLAIM_FIELD] = { STATUS_INVALID, 106002, "csr is missing, or a field is not valid" },
 	[FAILURE_CLAIM_CSR] = { STATUS_INVALID, 106003, "The certificate signing request is not acceptable" },

@@ -23,32 +23,25 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "model/limits.h"
+#include "model/permission.h"
 #include "store/session.h"
 
 enum {
 	REQUEST_ARENA_BYTES_MAX = 1048576,
 	REQUEST_URI_BYTES_MAX = PATH_BYTES_MAX * 3 + PARAMS_QUERY_BYTES_MAX, /* every byte of a path may be %XX */
 	REQUEST_SOURCE_BYTES = 16,
+	REQUEST_ADDRESS_BYTES = 46, /* INET6_ADDRSTRLEN */
 };
 
 struct request;
 struct compressor;
 struct limiter;
+struct route_doc;
 
 typedef enum status route_handler(struct request *request, struct error *err);
 
 /* A bit each, so that a path's methods fit one number. HEAD is GET without the body, which libmicrohttpd leaves out. */
 enum route_method { METHOD_GET = 1, METHOD_POST = 2, METHOD_PUT = 4, METHOD_DELETE = 8, METHOD_OTHER = 16 };
-
-enum route_who {
-	WHO_ANYONE,
-	WHO_ANYONE_OR_USER,   /* with a token as WHO_USER, whom a bad token refuses; without one as WHO_ANYONE */
-	WHO_ADDRESS,          /* whoever knows the secret of an address to upload to; asked before the body is taken */
-	WHO_USER,             /* a live session */
-	WHO_ADMIN,            /* and the account is a super administrator's */
-	WHO_NODE_USER,        /* and the node in node_id or nodeid is mapped to its user */
-	WHO_NODE_USER_PARAMS, /* the same; the node's parameters come with the check, in one statement, into reply.body */
-};
 
 enum route_rate {
 	RATE_FREE,    /* costs nothing to answer: no database either, so that liveness says nothing about it */
@@ -63,12 +56,14 @@ enum route_lane { LANE_NONE, LANE_HASH, LANE_COMMAND, LANE_CLAIM, N_LANES };
 struct route {
 	enum route_method method;
 	const char *path;
-	enum route_who who;
+	enum who who;       /* model/permission.h */
+	enum object object; /* what of, and who checks it */
 	size_t body_max;
 	enum route_rate rate;
 	route_handler *handler; /* on the worker: must not wait for anything but the database */
 	enum route_lane lane;   /* where `slow` goes on, if the handler called request_go_on() */
 	route_handler *slow;
+	const struct route_doc *doc; /* for /openapi.json */
 	bool polled; /* a GET that apps ask again and again: its answer gets an ETag, and is compressed. Never with a secret */
 };
 
@@ -85,8 +80,10 @@ struct request {
 	const char *method_name, *authorization, *origin; /* headers: NULL when absent */
 	const char *if_none_match, *accept_encoding;
 	const char *host; /* NULL also when it is no host's name */
+	const char *user_agent;
 	bool is_tls;
 	unsigned char source[REQUEST_SOURCE_BYTES]; /* address, IPv4 as mapped; of IPv6 the /64 */
+	char address[REQUEST_ADDRESS_BYTES];        /* the whole of it as text; "" when there is none */
 	bool has_body, framing_bad;
 	uint64_t declared_len; /* of the body; 0 when not declared */
 	struct buffer body;
@@ -99,7 +96,7 @@ struct request {
 	struct params_query query;
 	struct token_claims claims;
 	struct session_access caller; /* filled for all but WHO_ANYONE; user_id is "" without a token */
-	const char *node_id;          /* WHO_NODE_USER...: valid and the caller's */
+	const char *node_id;          /* OBJECT_NODE...: valid and the caller's */
 
 	/* between a handler and its slow half */
 	bool goes_on;

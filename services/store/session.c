@@ -31,9 +31,10 @@ static enum status query_access(struct store *store, enum query query, const cha
 		return st;
 	if (PQntuples(rows) == 0)
 		return error_set(err, STATUS_NOT_FOUND, "the session has ended");
-	struct session_access access = { .super_admin = row_bool(rows, 0, 1) };
-	if (!row_copy(rows, 0, 0, access.user_id, sizeof(access.user_id)) ||
-	    !row_copy(rows, 0, 2, access.role, sizeof(access.role)))
+	struct session_access access = { .node_role = node_role_read(row_text(rows, 0, 2)) };
+	if (!account_role_read(row_text(rows, 0, 1), &access.role))
+		return error_set(err, STATUS_INTERNAL, "an account has no known role");
+	if (!row_copy(rows, 0, 0, access.user_id, sizeof(access.user_id)))
 		return column_too_long(err);
 	*ret_access = access;
 	*ret_rows = STEAL(rows);
@@ -52,7 +53,7 @@ enum status store_session_access_params(struct store *store, const char *session
 {
 	CLEANUP(pg_result) PGresult *rows = NULL;
 	enum status st = query_access(store, QUERY_SESSION_ACCESS_PARAMS, session_id, node_id, ret_access, &rows, err);
-	if (st == STATUS_OK && ret_access->role[0] != '\0')
+	if (st == STATUS_OK && ret_access->node_role != NODE_ROLE_NONE)
 		buffer_put(ret_json, PQgetvalue(rows, 0, 3), (size_t)PQgetlength(rows, 0, 3));
 	return st;
 }

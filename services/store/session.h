@@ -16,13 +16,16 @@
 #include "base/buffer.h"
 #include "base/macros.h"
 #include "model/limits.h"
+#include "model/permission.h"
 #include "store/store.h"
 
 /* Who is asking, and what a named node is to them. */
 struct session_access {
 	char user_id[UUID_BYTES + 1];
-	bool super_admin;
-	char role[16]; /* primary, secondary, or "" when no node was named or it is not the user's */
+	enum account_role role;
+	enum node_role node_role; /* NONE also when no node was named */
+	bool by_key;
+	unsigned scopes; /* of the key */
 };
 
 struct session_user {
@@ -37,7 +40,7 @@ MUST_CHECK enum status store_session_new(struct store *store, const char *user_i
 /* `node_id` may be NULL. */
 MUST_CHECK enum status store_session_access(struct store *store, const char *session_id, const char *node_id,
 					    struct session_access *ret_access, struct error *err);
-/* The same, and the node's parameters in the same statement; nothing is written when role is "". */
+/* The same, and the node's parameters in the same statement; nothing is written when node_role is NONE. */
 MUST_CHECK enum status store_session_access_params(struct store *store, const char *session_id, const char *node_id,
 						   struct session_access *ret_access, struct buffer *ret_json,
 						   struct error *err);

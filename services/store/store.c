@@ -29,6 +29,7 @@ struct store {
 	PGconn *connection; /* NULL while the database is away */
 	int64_t retry_at_us;
 	bool listening[N_STORE_CHANNELS];
+	const char *actor;      /* borrowed; NULL: statements run in our own name */
 	unsigned n_connections; /* made so far */
 };
 
@@ -196,7 +197,8 @@ static enum status need_connection(struct store *store, struct error *err)
 /* After a failure: a connection that is lost, or whose answer did not come, is dropped; the next call opens another. */
 static enum status after_failure(struct store *store, enum status st)
 {
-	if (st == STATUS_TIMEOUT || PQstatus(store->connection) != CONNECTION_OK)
+	if (st == STATUS_TIMEOUT || PQstatus(store->connection) != CONNECTION_OK ||
+	    PQpipelineStatus(store->connection) != PQ_PIPELINE_OFF)
 		drop_connection(store);
 	return st == STATUS_TIMEOUT ? STATUS_UNAVAILABLE : st;
 }
@@ -244,6 +246,61 @@ static void spread(const struct arg *args, size_t n_args, struct arg_lists *ret_
 	}
 }
 
+void store_act_as(struct store *store, const char *actor)
+{
+	store->actor = actor;
+}
+
+/* The results of act_as and of the statement behind it, up to the sync. */
+static enum status take_second(PGconn *connection, int wait_ms, PGresult **ret_rows, struct error *err)
+{
+	enum status first = STATUS_OK;
+	CLEANUP(pg_result) PGresult *rows = NULL;
+	int n_statements = 0;
+	for (bool is_synced = false; !is_synced;) {
+		enum status st = connection_wait(connection, wait_ms, first == STATUS_OK ? err : NULL);
+		if (st != STATUS_OK)
+			return st;
+		CLEANUP(pg_result) PGresult *result = PQgetResult(connection);
+		is_synced = result && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+		if (!result && PQstatus(connection) != CONNECTION_OK)
+			return connection_status(NULL, connection, err);
+		if (!result)
+			continue;
+		st = status_in_pipeline(result, connection, first == STATUS_OK ? err : NULL);
+		if (first == STATUS_OK)
+			first = st;
+		if (st == STATUS_OK && !is_synced && ++n_statements == 2)
+			rows = STEAL(result);
+	}
+	if (first == STATUS_OK)
+		*ret_rows = STEAL(rows);
+	return first;
+}
+
+static bool send_prepared(PGconn *connection, enum query query, const struct arg_lists *lists, size_t n_args)
+{
+	return PQsendQueryPrepared(connection, statements[query].name, (int)n_args, lists->values, lists->lengths,
+				   lists->formats, 0);
+}
+
+/* What is sent before one sync is one transaction. */
+static enum status query_as_actor(struct store *store, enum query query, const struct arg_lists *lists, size_t n_args,
+				  PGresult **ret_rows, struct error *err)
+{
+	PGconn *connection = store->connection;
+	const struct arg actor = arg_text(store->actor);
+	struct arg_lists actor_list;
+	spread(&actor, 1, &actor_list);
+	if (!PQenterPipelineMode(connection) || !send_prepared(connection, QUERY_ACT_AS, &actor_list, 1) ||
+	    !send_prepared(connection, query, lists, n_args) || !PQpipelineSync(connection))
+		return connection_status(NULL, connection, err);
+	enum status st = take_second(connection, answer_wait_ms(&store->options), ret_rows, err);
+	if (PQstatus(connection) == CONNECTION_OK && st != STATUS_TIMEOUT && !PQexitPipelineMode(connection))
+		st = error_set(err, STATUS_INTERNAL, "pipeline mode did not end");
+	return st;
+}
+
 enum status store_query(struct store *store, enum query query, const struct arg *args, size_t n_args,
 			PGresult **ret_rows, struct error *err)
 {
@@ -252,9 +309,12 @@ enum status store_query(struct store *store, enum query query, const struct arg 
 		return st;
 	struct arg_lists lists;
 	spread(args, n_args, &lists);
+	if (store->actor) {
+		st = query_as_actor(store, query, &lists, n_args, ret_rows, err);
+		return st == STATUS_OK ? st : after_failure(store, st);
+	}
 	PGconn *connection = store->connection;
-	if (!PQsendQueryPrepared(connection, statements[query].name, (int)n_args, lists.values, lists.lengths,
-				 lists.formats, 0))
+	if (!send_prepared(connection, query, &lists, n_args))
 		return after_failure(store, connection_status(NULL, connection, err));
 	st = connection_wait(connection, answer_wait_ms(&store->options), err);
 	if (st != STATUS_OK)

@@ -15,7 +15,7 @@
 #include "base/macros.h"
 
 enum {
-	STORE_SCHEMA_VERSION = 3, /* the newest migration that this program needs */
+	STORE_SCHEMA_VERSION = 9, /* the newest migration that this program needs */
 	STORE_RETRY_MS = 200,
 	STORE_GRACE_MS = 2000, /* beyond statement_timeout_ms: then the server is taken for gone */
 	STORE_CONNECT_TIMEOUT_S = 5,
@@ -37,6 +37,11 @@ void store_close(struct store *store);
 
 /* One round trip. */
 MUST_CHECK enum status store_ping(struct store *store, struct error *err);
+
+/* From now on statements run in the name of `actor`, a JSON object {"user","via","source","request"} (each may be absent) that the
+ * audit's triggers read: sql/migrations/0009_audit.sql. NULL: in the program's own name. The text is borrowed until then. It goes
+ * before each statement, in the same round trip and transaction; not into batches. */
+void store_act_as(struct store *store, const char *actor);
 
 /* What a transaction may tell others of when it commits (NOTIFY). */
 enum store_channel {

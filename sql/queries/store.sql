@@ -12,3 +12,7 @@ LISTEN cistern_certificate_request;
 -- Told by registration_begin.
 -- name: listen_registration
 LISTEN cistern_registration;
+
+-- Until the end of the transaction; audit_write() reads it.
+-- name: act_as
+SELECT set_config('cistern.actor', $1, true);
