@@ -5,7 +5,7 @@
  *          API_CLAIM_THREADS that wait for signerd (api/lane.h); and one that ends connections past their deadline. Each that needs
  *          it has its own struct store.
  * Memory:  api_start() makes it, api_stop() ends it (NULL is fine). The options and what they point to must outlive it.
- * Errors:  INVALID a bad address, port, certificate, key or list of origins. UNAVAILABLE the port is taken.
+ * Errors:  INVALID a bad address, port, certificate or key. UNAVAILABLE the port is taken.
  *
  * The database need not be there at the start: requests are answered 503 until it is.
  * Stopping: no new connection, up to API_STOP_MS for requests in hand, then the rest is cut.
@@ -49,7 +49,7 @@ struct api_options {
 	const char *tls_bind;
 	int tls_port;                             /* 0: no TLS listener */
 	const char *tls_cert_file, *tls_key_file; /* PEM */
-	const char *cors_origins;                 /* web origins of browsers (api/origins.h); NULL or "": none */
+	const char *cors_origins;                 /* of browsers, as origins_check() takes them; NULL or "": none */
 	int threads;                              /* workers of each listener */
 	int connections_max;                      /* of each listener */
 	int connections_per_address_max;

@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include "api/certificate.h"
-#include "api/origins.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -35,9 +34,7 @@ enum status api_start(const struct api_options *options, struct api **ret_api, s
 		abort();
 	api->options = *options;
 	api->limiter = limiter_new();
-	enum status st = origins_check(options->cors_origins, err);
-	if (st == STATUS_OK)
-		st = watch_start(&api->watch, err);
+	enum status st = watch_start(&api->watch, err);
 	if (st == STATUS_OK)
 		st = lane_start(API_HASH_THREADS, HASH_QUEUE_MAX, exchange_run_slow, &api->lanes[LANE_HASH], err);
 	if (st == STATUS_OK)
