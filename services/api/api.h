@@ -49,7 +49,7 @@ struct api_options {
 	const char *tls_bind;
 	int tls_port;                             /* 0: no TLS listener */
 	const char *tls_cert_file, *tls_key_file; /* PEM */
-	const char *cors_origin;                  /* the one origin of browsers; NULL or "": none */
+	const char *cors_origins;                 /* of browsers, as origins_check() takes them; NULL or "": none */
 	int threads;                              /* workers of each listener */
 	int connections_max;                      /* of each listener */
 	int connections_per_address_max;

@@ -5,6 +5,8 @@
 
 #include "api/handlers.h"
 #include "api/limiter.h"
+#include "api/origins.h"
+#include "api/representation.h"
 #include "api/routes.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -47,8 +49,9 @@ static enum dispatch_next finish(struct request *request, enum status status, co
 		reply->http = http_of_status(STATUS_OK);
 	if (status != STATUS_OK)
 		reply_put_failure(reply, status);
-	if ((status == STATUS_UNAVAILABLE || status == STATUS_LIMIT) && reply->retry_after_s == 0)
+	if ((reply->http == 503 || reply->http == 429) && reply->retry_after_s == 0)
 		reply->retry_after_s = RETRY_AFTER_S;
+	representation_choose(request);
 	log_request(request, status, err);
 	return DISPATCH_REPLY;
 }
@@ -78,22 +81,16 @@ static enum status read_target(struct request *request, struct error *err)
 	return params_query_read(query, strlen(query), request->arena, &request->query, err);
 }
 
-static bool origin_is_allowed(const struct request *request)
-{
-	const char *allowed = request->options->cors_origin;
-	return allowed && *allowed && request->origin && strcmp(request->origin, allowed) == 0;
-}
-
-/* The browser's question before a call from the one allowed origin (Fetch standard, CORS preflight). */
+/* The browser's question before a call from a listed origin (Fetch standard, CORS preflight). */
 static bool is_preflight(const struct request *request, unsigned methods)
 {
-	return methods != 0 && strcmp(request->method_name, "OPTIONS") == 0 && origin_is_allowed(request);
+	return methods != 0 && strcmp(request->method_name, "OPTIONS") == 0 && request->reply.allows_origin;
 }
 
 static enum status find_route(struct request *request, struct error *err)
 {
 	unsigned methods = 0;
-	request->reply.allows_origin = origin_is_allowed(request);
+	request->reply.allows_origin = origins_have(request->options->cors_origins, request->origin);
 	request->route = route_find(request->path, request->method, &methods);
 	if (request->route)
 		return STATUS_OK;

@@ -1,4 +1,4 @@
-/* One request and its reply: libmicrohttpd's callbacks.
+/* One request: libmicrohttpd's callbacks.
  *
  * The order of calls for one request: on_uri with the raw target; on_access once the headers are in; again for each piece of
  * the body; once more with nothing, and only there the reply is queued, for a reply queued at the first call ends the
@@ -6,7 +6,6 @@
 #include <arpa/inet.h>
 #include <limits.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -59,6 +58,8 @@ void exchange_on_completed(void *context, struct MHD_Connection *connection, voi
 
 struct headers {
 	const char *authorization, *origin, *host, *user_agent, *content_length, *transfer_encoding;
+	const char *if_none_match, *accept_encoding; /* lists: several headers of the name are one list */
+	struct arena *arena;                         /* for them */
 	bool odd;      /* one of them came twice, or a name or value has bytes that it must not have */
 	size_t n_seen; /* bytes that the headers have in their usual form: `Name: value` CR LF */
 };
@@ -82,6 +83,20 @@ static bool has_control(const char *value)
 	return false;
 }
 
+/* RFC 9110 5.3. What does not fit the arena is not asked for. */
+static void take_list(struct headers *headers, const char **list, const char *value)
+{
+	size_t len = *list ? strlen(*list) : 0, more = strlen(value);
+	char *joined = len > 0 ? arena_alloc(headers->arena, len + strlen(",") + more + 1) : NULL;
+	if (joined) {
+		memcpy(joined, *list, len);
+		joined[len] = ',';
+		memcpy(joined + len + 1, value, more + 1);
+	}
+	if (joined || len == 0)
+		*list = joined ? joined : value;
+}
+
 static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
 {
 	(void)kind;
@@ -95,6 +110,10 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
 		       { "User-Agent", &headers->user_agent },
 		       { "Content-Length", &headers->content_length },
 		       { "Transfer-Encoding", &headers->transfer_encoding } };
+	const struct {
+		const char *name;
+		const char **field;
+	} lists[] = { { "If-None-Match", &headers->if_none_match }, { "Accept-Encoding", &headers->accept_encoding } };
 	value = value ? value : "";
 	headers->n_seen += strlen(name) + strlen(": ") + strlen(value) + strlen("\r\n");
 	headers->odd |= !is_token(name) || has_control(value);
@@ -103,6 +122,10 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
 			continue;
 		headers->odd |= *wanted[i].field != NULL;
 		*wanted[i].field = value;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		if (strcasecmp(name, lists[i].name) == 0)
+			take_list(headers, lists[i].field, value);
 	}
 	return MHD_YES;
 }
@@ -187,13 +210,15 @@ static bool is_tls(const struct exchange *exchange)
 static void read_headers(struct exchange *exchange, const char *method, const char *version)
 {
 	struct request *request = exchange->request;
-	struct headers headers = { .odd = false };
+	struct headers headers = { .arena = request->arena };
 	(void)MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, take_header, &headers); /* how many */
 	worker_next_id(exchange->api, request->id);
 	request->method_name = method;
 	request->method = read_method(method);
 	request->authorization = headers.authorization;
 	request->origin = headers.origin;
+	request->if_none_match = headers.if_none_match;
+	request->accept_encoding = headers.accept_encoding;
 	request->host = is_host(headers.host) ? headers.host : NULL;
 	request->user_agent = headers.user_agent;
 	request->is_tls = is_tls(exchange);
@@ -201,63 +226,6 @@ static void read_headers(struct exchange *exchange, const char *method, const ch
 			       hides_bytes(exchange, &headers, method, version);
 	request->has_body = request->declared_len > 0;
 	read_source(exchange->connection, request->source, request->address);
-}
-
-/* --- the reply --- */
-
-static void add_header(struct MHD_Response *response, const char *name, const char *value)
-{
-	/* false only without memory: then the client misses a header */
-	(void)MHD_add_response_header(response, name, value);
-}
-
-static void add_cors(struct MHD_Response *response, const struct request *request)
-{
-	add_header(response, "Access-Control-Allow-Origin", request->options->cors_origin);
-	add_header(response, "Vary", "Origin");
-	if (!request->reply.methods) {
-		add_header(response, "Access-Control-Expose-Headers", "X-Request-Id, Retry-After");
-		return;
-	}
-	add_header(response, "Access-Control-Allow-Methods", request->reply.methods);
-	add_header(response, "Access-Control-Allow-Headers", "Authorization, Content-Type");
-	add_header(response, "Access-Control-Max-Age", "600");
-}
-
-static void add_headers(struct MHD_Response *response, const struct exchange *exchange)
-{
-	const struct request *request = exchange->request;
-	const struct reply *reply = &request->reply;
-	add_header(response, "Content-Type", reply->type ? reply->type : "application/json");
-	add_header(response, "X-Request-Id", request->id);
-	add_header(response, "Cache-Control", "no-store");
-	add_header(response, "X-Content-Type-Options", "nosniff");
-	if (reply->retry_after_s > 0) {
-		char seconds[12];
-		(void)snprintf(seconds, sizeof(seconds), "%d", reply->retry_after_s);
-		add_header(response, "Retry-After", seconds);
-	}
-	if (reply->allow)
-		add_header(response, "Allow", reply->allow);
-	if (reply->allows_origin)
-		add_cors(response, request);
-	if (reply->closes || atomic_load_explicit(&exchange->api->stopping, memory_order_relaxed))
-		add_header(response, "Connection", "close");
-}
-
-/* The body's bytes stay the request's, which outlives the response: on_completed comes after the last byte. */
-static enum MHD_Result send_reply(struct exchange *exchange)
-{
-	struct reply *reply = &exchange->request->reply;
-	watch_set(exchange->watched, DEADLINE_REPLY_US);
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		reply->body.len, reply->body.len ? reply->body.bytes : NULL, MHD_RESPMEM_PERSISTENT);
-	if (!response)
-		return MHD_NO;
-	add_headers(response, exchange);
-	enum MHD_Result result = MHD_queue_response(exchange->connection, (unsigned)reply->http, response);
-	MHD_destroy_response(response);
-	return result;
 }
 
 /* --- the steps --- */
@@ -280,7 +248,7 @@ static enum MHD_Result begin(struct exchange *exchange, const char *method, cons
 	if (!request->has_body && !request->reply.closes)
 		return MHD_YES;
 	request->reply.closes = true;
-	return send_reply(exchange);
+	return response_send(exchange);
 }
 
 static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, size_t *len)
@@ -321,6 +289,7 @@ void exchange_run_slow(void *item)
 	struct exchange *exchange = item;
 	struct MHD_Connection *connection = exchange->connection;
 	exchange->request->store = worker_store(exchange->api);
+	exchange->request->compressor = worker_compressor(exchange->api);
 	dispatch_slow(exchange->request);
 	exchange->phase = PHASE_REPLY;
 	MHD_resume_connection(connection); /* from here on the exchange is its worker's */
@@ -329,9 +298,10 @@ void exchange_run_slow(void *item)
 static enum MHD_Result run(struct exchange *exchange)
 {
 	watch_set(exchange->watched, DEADLINE_REPLY_US);
+	exchange->request->compressor = worker_compressor(exchange->api);
 	if (exchange->request->route->rate != RATE_FREE)
 		exchange->request->store = worker_store(exchange->api);
-	return dispatch_run(exchange->request) == DISPATCH_LANE ? go_to_lane(exchange) : send_reply(exchange);
+	return dispatch_run(exchange->request) == DISPATCH_LANE ? go_to_lane(exchange) : response_send(exchange);
 }
 
 enum MHD_Result exchange_on_access(void *context, struct MHD_Connection *connection, const char *url,
@@ -348,7 +318,7 @@ enum MHD_Result exchange_on_access(void *context, struct MHD_Connection *connect
 		return take_body(exchange, upload, upload_len);
 	switch (exchange->phase) {
 	case PHASE_BODY: return run(exchange);
-	case PHASE_REPLY: return send_reply(exchange);
+	case PHASE_REPLY: return response_send(exchange);
 	case PHASE_LANE: return MHD_YES; /* resumed by nobody but the lane: not met */
 	case PHASE_HEADERS: break;
 	}

@@ -68,6 +68,8 @@ enum failure {
 	FAILURE_BY_STATUS, /* what the status alone says */
 };
 
+enum { REPLY_ETAG_BYTES = 32 };
+
 struct failure_row {
 	enum status status;
 	int code;         /* error_code */
@@ -79,12 +81,16 @@ struct reply {
 	int retry_after_s;   /* 0: no Retry-After */
 	const char *allow;   /* of a 405 */
 	const char *methods; /* of a CORS preflight */
-	bool allows_origin;  /* the request came from the one origin of browsers */
+	bool allows_origin;  /* the request came from a listed origin */
 	bool closes;         /* end the connection: its framing cannot be trusted, or a body is left unread */
 	enum failure failure;
-	const char *reason; /* a description for the outside in place of the table's; lives in the arena */
-	const char *type;   /* Content-Type; NULL: application/json. A text that lives for ever */
+	const char *reason;      /* a description for the outside in place of the table's; lives in the arena */
+	const char *type;        /* Content-Type; NULL: application/json. A text that lives for ever */
+	const char *page_policy; /* Content-Security-Policy of a page for people; NULL: it may do nothing */
 	struct buffer body;
+	char etag[REPLY_ETAG_BYTES]; /* with its quotes; "": the answer is for once */
+	bool is_packed;              /* `packed` goes out, gzip of the body */
+	struct buffer packed;
 };
 
 const struct failure_row *failure_row(enum failure failure, enum status status);

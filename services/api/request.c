@@ -35,7 +35,9 @@ void request_clear(struct request *request)
 				     .limiter = request->limiter,
 				     .arena = request->arena,
 				     .body = emptied(request->body),
-				     .reply = { .failure = FAILURE_BY_STATUS, .body = emptied(request->reply.body) } };
+				     .reply = { .failure = FAILURE_BY_STATUS,
+						.body = emptied(request->reply.body),
+						.packed = emptied(request->reply.packed) } };
 }
 
 void request_free(struct request *request)
@@ -45,6 +47,7 @@ void request_free(struct request *request)
 	request_clear(request);
 	buffer_done(&request->body);
 	buffer_done(&request->reply.body);
+	buffer_done(&request->reply.packed);
 	arena_free(request->arena);
 	free(request);
 }

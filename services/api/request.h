@@ -34,6 +34,7 @@ enum {
 };
 
 struct request;
+struct compressor;
 struct limiter;
 struct route_doc;
 
@@ -63,19 +64,22 @@ struct route {
 	enum route_lane lane;   /* where `slow` goes on, if the handler called request_go_on() */
 	route_handler *slow;
 	const struct route_doc *doc; /* for /openapi.json */
+	bool polled; /* a GET that apps ask again and again: its answer gets an ETag, and is compressed. Never with a secret */
 };
 
 struct request {
 	const struct api_options *options;
 	struct limiter *limiter;
-	struct store *store; /* of the thread that has the request; NULL while the database is away */
+	struct store *store;           /* of the thread that has the request; NULL while the database is away */
+	struct compressor *compressor; /* of the thread too; NULL: nothing is compressed */
 	struct arena *arena;
 
 	/* from the client */
 	char *uri; /* NULL: longer than REQUEST_URI_BYTES_MAX */
 	enum route_method method;
 	const char *method_name, *authorization, *origin; /* headers: NULL when absent */
-	const char *host;                                 /* NULL also when it is no host's name */
+	const char *if_none_match, *accept_encoding;
+	const char *host; /* NULL also when it is no host's name */
 	const char *user_agent;
 	bool is_tls;
 	unsigned char source[REQUEST_SOURCE_BYTES]; /* address, IPv4 as mapped; of IPv6 the /64 */

@@ -50,6 +50,17 @@ const struct route_doc doc_user_sign_up_or_confirm = {
 const struct route_doc doc_user_login = {
 	.tag = "Accounts",
 	.summary = "Sign in with a password, or refresh",
+	.text = "A refresh answers without a refreshtoken: the former stays good until the session ends.",
+	.request = "{\"user_name\":\"ann@example.org\",\"password\":\"Correct-Horse-7\"}",
+	.answer = "{\"status\":\"success\",\"description\":\"Login successful\",\"idtoken\":\"eyJ0\",\"accesstoken\":"
+		  "\"eyJ0\",\"refreshtoken\":\"REFRESH_TOKEN\"}",
+	.others =
+		(const struct doc_example[]){
+			{ "refresh", NULL, "{\"refreshtoken\":\"REFRESH_TOKEN\"}",
+			  "{\"status\":\"success\",\"description\":\"Login successful\",\"idtoken\":\"eyJ0\","
+			  "\"accesstoken\":\"eyJ0\"}" },
+			{ .name = NULL },
+		},
 };
 
 const struct route_doc doc_user_logout = {
@@ -80,6 +91,10 @@ const struct route_doc doc_node_status = {
 const struct route_doc doc_node_params = {
 	.tag = "Nodes",
 	.summary = "Last reported values, numbers in the node's own form",
+	.params = (const struct doc_param[]){ { "node_id", "string", true, "the node; also as nodeid" },
+					      { .name = NULL } },
+	.query = "node_id=lamp1",
+	.answer = "{\"Light\":{\"Power\":true,\"Level\":40}}",
 };
 
 const struct route_doc doc_params_put = {

@@ -1,5 +1,10 @@
 /* api/route_docs.h - what /openapi.json and /docs/api tell of each route beside what its row says; named after the handler.
  *
+ * Examples are about one world: user ann@example.org, whose node is lamp1 and whose group is Home; bob@example.org, whom she
+ * shares with; the administrator root@example.org, of whose fleet lamp1 to lamp9 are. tests/scenario/test_openapi.py makes that world,
+ * sends every example to a real stack and compares status, members and JSON types of the answer; what can only be known then (codes,
+ * tokens, ids) it puts in place of the example's: see WORLD there, and add yours.
+ *
  * Thread: any; constant. Memory: texts that live for ever.
  */
 #ifndef CISTERN_API_ROUTE_DOCS_H
@@ -14,12 +19,24 @@ struct doc_param {
 	const char *text;
 };
 
+/* A further example, for a route that answers two questions. */
+struct doc_example {
+	const char *name;  /* a few words, in one route only once; NULL ends the list */
+	const char *query; /* as `node_id=lamp1`; NULL: none */
+	const char *request, *answer;
+};
+
 struct route_doc {
-	const char *tag;                /* the chapter */
-	const char *summary;            /* a sentence without a full stop */
-	const struct doc_param *params; /* of the query; NULL: none */
-	const char *request;            /* an example body, JSON; NULL: no body */
-	const char *answer;             /* the answer to it with status 200, JSON; NULL: not JSON */
+	const char *tag;                  /* the chapter */
+	const char *summary;              /* a sentence without a full stop */
+	const char *text;                 /* more sentences; NULL: none */
+	const struct doc_param *params;   /* of the query; NULL: none */
+	const char *query;                /* of the example, as `node_id=lamp1`; NULL: none */
+	const char *request;              /* its body, JSON; NULL: no body */
+	const char *answer;               /* the answer to it with status 200, JSON; NULL: not JSON */
+	const char *request_type;         /* Content-Type of the body; NULL: application/json */
+	const char *answer_type;          /* likewise */
+	const struct doc_example *others; /* NULL: none */
 };
 
 extern const struct route_doc doc_root_versions;

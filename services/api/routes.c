@@ -15,6 +15,10 @@ enum {
 	CERTIFICATE_FILE = 16777216
 };
 
+/* A row that does not say `.polled = true` is not polled; all else must be said. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 /* A GET may carry a body that nobody reads. */
 const struct route routes[] = {
 	/* method, path, who, object, body limit, rate, handler, lane, slow half, doc */
@@ -49,28 +53,29 @@ const struct route routes[] = {
 	  &doc_user_logout },
 	{ METHOD_POST, "/v1/logout2", WHO_SESSION, OBJECT_SELF, SMALL, RATE_USER, user_logout, LANE_NONE, NULL,
 	  &doc_user_logout },
-	{ METHOD_GET, "/v1/user", WHO_USER, OBJECT_SELF, NO_BODY, RATE_USER, user_get, LANE_NONE, NULL, &doc_user_get },
-	{ METHOD_GET, "/v1/user2", WHO_USER, OBJECT_SELF, NO_BODY, RATE_USER, user_get, LANE_NONE, NULL,
-	  &doc_user_get },
+	{ METHOD_GET, "/v1/user", WHO_USER, OBJECT_SELF, NO_BODY, RATE_USER, user_get, LANE_NONE, NULL, &doc_user_get,
+	  .polled = true },
+	{ METHOD_GET, "/v1/user2", WHO_USER, OBJECT_SELF, NO_BODY, RATE_USER, user_get, LANE_NONE, NULL, &doc_user_get,
+	  .polled = true },
 
 	{ METHOD_GET, "/v1/user/nodes", WHO_USER, OBJECT_SELF, NO_BODY, RATE_USER, nodes_list, LANE_NONE, NULL,
-	  &doc_nodes_list },
+	  &doc_nodes_list, .polled = true },
 	{ METHOD_GET, "/v1/user/nodes/config", WHO_USER, OBJECT_NODE, NO_BODY, RATE_USER, node_config, LANE_NONE, NULL,
-	  &doc_node_config },
+	  &doc_node_config, .polled = true },
 	{ METHOD_GET, "/v1/user/nodes/status", WHO_USER, OBJECT_NODE, NO_BODY, RATE_USER, node_status, LANE_NONE, NULL,
-	  &doc_node_status },
+	  &doc_node_status, .polled = true },
 	{ METHOD_GET, "/v1/user/nodes/params", WHO_USER, OBJECT_NODE_PARAMS, NO_BODY, RATE_USER, node_params, LANE_NONE,
-	  NULL, &doc_node_params },
+	  NULL, &doc_node_params, .polled = true },
 	/* its nodes stand in the body: command_set_params() checks each */
 	{ METHOD_PUT, "/v1/user/nodes/params", WHO_USER, OBJECT_NODES, PARAMS, RATE_USER, params_put, LANE_COMMAND,
 	  params_put_slow, &doc_params_put },
 	{ METHOD_PUT, "/v1/user/nodes/mapping", WHO_USER, OBJECT_NODES, MAPPING, RATE_USER, mapping_put, LANE_NONE,
 	  NULL, &doc_mapping_put },
 	{ METHOD_GET, "/v1/user/nodes/mapping", WHO_USER, OBJECT_REQUEST, NO_BODY, RATE_USER, mapping_get, LANE_NONE,
-	  NULL, &doc_mapping_get },
+	  NULL, &doc_mapping_get, .polled = true },
 
 	{ METHOD_GET, "/v1/admin/nodes", WHO_VIEWER, OBJECT_FLEET, NO_BODY, RATE_USER, admin_nodes_list, LANE_NONE,
-	  NULL, &doc_admin_nodes_list },
+	  NULL, &doc_admin_nodes_list, .polled = true },
 	{ METHOD_PUT, "/v1/admin/nodes", WHO_OPERATOR, OBJECT_FLEET, SMALL, RATE_USER, admin_nodes_activate,
 	  LANE_COMMAND, admin_confirm_slow, &doc_admin_nodes_activate },
 	{ METHOD_DELETE, "/v1/admin/nodes", WHO_OPERATOR, OBJECT_FLEET, SMALL, RATE_USER, admin_nodes_delete,
@@ -80,13 +85,13 @@ const struct route routes[] = {
 	{ METHOD_POST, "/v1/admin/nodes/transfer", WHO_ADMIN, OBJECT_ACCOUNTS, SMALL, RATE_USER, admin_nodes_transfer,
 	  LANE_NONE, NULL, &doc_admin_nodes_transfer },
 	{ METHOD_GET, "/v1/admin/nodes/certificates", WHO_VIEWER, OBJECT_FLEET, NO_BODY, RATE_USER,
-	  admin_certificates_list, LANE_NONE, NULL, &doc_admin_certificates_list },
+	  admin_certificates_list, LANE_NONE, NULL, &doc_admin_certificates_list, .polled = true },
 	{ METHOD_POST, "/v1/admin/nodes/certificate", WHO_OPERATOR, OBJECT_FLEET, CLAIM, RATE_USER,
 	  admin_certificate_post, LANE_CLAIM, admin_certificate_post_slow, &doc_admin_certificate_post },
 	{ METHOD_GET, "/v1/admin/nodes/connections", WHO_VIEWER, OBJECT_FLEET, NO_BODY, RATE_USER,
-	  admin_nodes_connections, LANE_NONE, NULL, &doc_admin_nodes_connections },
+	  admin_nodes_connections, LANE_NONE, NULL, &doc_admin_nodes_connections, .polled = true },
 	{ METHOD_GET, "/v1/admin/broker", WHO_VIEWER, OBJECT_FLEET, NO_BODY, RATE_USER, admin_broker, LANE_NONE, NULL,
-	  &doc_admin_broker },
+	  &doc_admin_broker, .polled = true },
 
 	/* what the public admin command line calls to register nodes in bulk */
 	{ METHOD_POST, "/v1/admin/node_ids", WHO_OPERATOR, OBJECT_FLEET, SMALL, RATE_USER, registration_order_node_ids,
@@ -109,12 +114,13 @@ const struct route routes[] = {
 	  registration_deployment, LANE_NONE, NULL, &doc_registration_deployment },
 
 	{ METHOD_GET, "/v1/admin/self_claim", WHO_VIEWER, OBJECT_FLEET, NO_BODY, RATE_USER, self_claim_get, LANE_NONE,
-	  NULL, &doc_self_claim_get },
+	  NULL, &doc_self_claim_get, .polled = true },
 	{ METHOD_PUT, "/v1/admin/self_claim", WHO_OPERATOR, OBJECT_FLEET, DEVICES, RATE_USER, self_claim_put, LANE_NONE,
 	  NULL, &doc_self_claim_put },
 	{ METHOD_DELETE, "/v1/admin/self_claim", WHO_OPERATOR, OBJECT_FLEET, NO_BODY, RATE_USER, self_claim_delete,
 	  LANE_NONE, NULL, &doc_self_claim_delete },
 };
+#pragma GCC diagnostic pop
 const size_t n_routes = ARRAY_LEN(routes);
 
 const struct route *route_find(const char *path, enum route_method method, unsigned *ret_methods)

@@ -1,4 +1,5 @@
-/* api/server.h - what the files of this room that talk to libmicrohttpd share: server.c, exchange.c, listener.c, worker.c.
+/* api/server.h - what the files of this room that talk to libmicrohttpd share: server.c, exchange.c, response.c, listener.c,
+ * worker.c.
  *
  * Thread:  the fields of struct api are set before the listeners start and only read afterwards, but for the two atomics.
  */
@@ -47,7 +48,7 @@ struct api {
 	atomic_int n_exchanges; /* requests in hand */
 };
 
-/* --- exchange.c: one request and its reply on a connection --- */
+/* --- exchange.c: one request on a connection --- */
 
 enum exchange_phase { PHASE_HEADERS, PHASE_BODY, PHASE_LANE, PHASE_REPLY };
 
@@ -74,10 +75,16 @@ void exchange_on_connection(void *context, struct MHD_Connection *connection, vo
 /* A lane's work; the item is a struct exchange. */
 void exchange_run_slow(void *item);
 
+/* --- response.c: the reply on its way out --- */
+
+/* Queues it; the caller is in a callback of the connection. */
+enum MHD_Result response_send(struct exchange *exchange);
+
 /* --- worker.c: what a thread that serves has of its own --- */
 
 /* This thread's connection to the database; NULL while it is away. Tries again at most every STORE_RETRY_MS. */
 struct store *worker_store(struct api *api);
+struct compressor *worker_compressor(struct api *api);
 struct exchange *worker_take_exchange(struct api *api);
 void worker_give_exchange(struct exchange *exchange);
 /* Sixteen hexadecimal digits that come once. */

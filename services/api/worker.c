@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "api/compressor.h"
 #include "api/server.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -9,6 +10,7 @@
 
 struct worker {
 	struct store *store;
+	struct compressor *compressor;
 	int64_t retry_at_us;
 	struct exchange *spare;
 	int n_spare;
@@ -24,6 +26,7 @@ static struct worker *worker_here(struct api *api)
 	if (!worker || pthread_setspecific(api->worker_key, worker) != 0 ||
 	    getrandom(&worker->id_base, sizeof(worker->id_base), 0) != sizeof(worker->id_base))
 		abort();
+	worker->compressor = compressor_new();
 	return worker;
 }
 
@@ -43,6 +46,7 @@ void worker_free(void *held)
 		worker->spare = exchange->next_spare;
 		exchange_free(exchange);
 	}
+	compressor_free(worker->compressor);
 	store_close(worker->store);
 	free(worker);
 }
@@ -58,6 +62,11 @@ struct store *worker_store(struct api *api)
 	if (store_open(&api->options.store, &worker->store, &err) != STATUS_OK)
 		log_warn("api.no_database", F_STR("reason", err.text));
 	return worker->store;
+}
+
+struct compressor *worker_compressor(struct api *api)
+{
+	return worker_here(api)->compressor;
 }
 
 struct exchange *worker_take_exchange(struct api *api)

