@@ -2,6 +2,7 @@
 
 import pytest
 
+import sdkkit
 from stackkit import LAMP, Stack
 
 
@@ -85,3 +86,33 @@ def lamp(node, user):
     user.claim(node)
     node.subscribe("params/remote")
     return node
+
+
+@pytest.fixture(scope="session")
+def _phones():
+    """Idle phones: each is a Node process."""
+    idle = []
+    yield idle
+    for each in idle:
+        each.close()
+
+
+@pytest.fixture
+def new_phone(stack, _phones):
+    """Gives phones with the public SDK; nobody is signed in on them."""
+    lent = []
+
+    def lend():
+        phone = _phones.pop() if _phones else sdkkit.Phone(stack)
+        lent.append(phone)
+        return phone
+
+    yield lend
+    for phone in lent:
+        phone.forget()
+        _phones.append(phone)
+
+
+@pytest.fixture
+def phone(new_phone):
+    return new_phone()
