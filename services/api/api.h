@@ -27,6 +27,7 @@ enum { API_HASH_THREADS = 2, API_COMMAND_THREADS = 4, API_CLAIM_THREADS = 2, API
 
 struct api;
 struct claim;
+struct documents;
 struct publisher;
 
 /* A part that readiness depends on, beside the database. Asked from worker threads. */
@@ -55,6 +56,7 @@ struct api_options {
 	int connections_per_address_max;
 
 	const char *public_url; /* of this API, for addresses that we give out; NULL or "": as we are called */
+	const struct documents *documents;      /* by api_start() */
 	const char *mqtt_host, *mqtt_cred_host; /* told to clients; an empty second is the first */
 	int sign_in_per_minute;                 /* sign-in, sign-up and code attempts, per source and per account */
 	int claims_per_minute;                  /* claim requests, per source and per account */

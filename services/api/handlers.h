@@ -12,6 +12,9 @@
 enum status root_versions(struct request *request, struct error *err);
 enum status root_mqtt_host(struct request *request, struct error *err);
 enum status root_alive(struct request *request, struct error *err);
+enum status documents_openapi(struct request *request, struct error *err);
+enum status documents_page(struct request *request, struct error *err);
+enum status documents_style(struct request *request, struct error *err);
 enum status root_ready(struct request *request, struct error *err);
 
 /* ca_handlers.c */

@@ -19,13 +19,15 @@ static void make_etag(const struct buffer *body, bool packed, char ret_etag[REPL
 	(void)snprintf(ret_etag, REPLY_ETAG_BYTES, "\"%s%s\"", text, packed ? "-gz" : "");
 }
 
-/* The same bytes are always packed alike: the tag of the body's bytes will do for both. */
+/* The same bytes are always packed alike: the tag of the body's bytes will do for both. A handler that keeps its answer packed has
+ * put it there. */
 static bool pack(struct request *request)
 {
 	struct reply *reply = &request->reply;
-	return request->compressor && reply->body.len >= COMPRESS_BYTES_MIN && reply->body.len <= COMPRESS_BYTES_MAX &&
-	       negotiation_wants_gzip(request->accept_encoding) &&
-	       compressor_gzip(request->compressor, &reply->body, &reply->packed);
+	if (!negotiation_wants_gzip(request->accept_encoding))
+		return false;
+	return reply->packed.len > 0 || (request->compressor && reply->body.len >= COMPRESS_BYTES_MIN &&
+					 compressor_gzip(request->compressor, &reply->body, &reply->packed));
 }
 
 /* A 304 keeps its body, which libmicrohttpd leaves out: Content-Length must be what it would be with 200 (RFC 9110 8.6). */

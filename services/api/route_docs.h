@@ -2,8 +2,8 @@
  *
  * Examples are about one world: user ann@example.org, whose node is lamp1 and whose group is Home; bob@example.org, whom she
  * shares with; the administrator root@example.org, of whose fleet lamp1 to lamp9 are. tests/scenario/test_openapi.py makes that world,
- * sends every example to a real stack and compares status, members and JSON types of the answer; what can only be known then (codes,
- * tokens, ids) it puts in place of the example's: see WORLD there, and add yours.
+ * sends every example to a real stack and compares status, members and JSON types of the answer. What can only be known then (codes,
+ * tokens, ids) stands in the examples in capitals, as REFRESH_TOKEN, and is put in there.
  *
  * Thread: any; constant. Memory: texts that live for ever.
  */
@@ -11,6 +11,9 @@
 #define CISTERN_API_ROUTE_DOCS_H
 
 #include <stdbool.h>
+
+/* An example as it reads; blanks between its words do not matter. */
+#define JSON(...) #__VA_ARGS__
 
 struct doc_param {
 	const char *name; /* of a query parameter; NULL ends the list */
@@ -43,6 +46,9 @@ extern const struct route_doc doc_root_versions;
 extern const struct route_doc doc_root_mqtt_host;
 extern const struct route_doc doc_root_alive;
 extern const struct route_doc doc_root_ready;
+extern const struct route_doc doc_documents_openapi;
+extern const struct route_doc doc_documents_page;
+extern const struct route_doc doc_documents_style;
 extern const struct route_doc doc_ca_crl;
 extern const struct route_doc doc_ca_node_certificates;
 extern const struct route_doc doc_claim_initiate_post;

@@ -30,6 +30,12 @@ const struct route routes[] = {
 	  &doc_root_alive },
 	{ METHOD_GET, "/readyz", WHO_ANYONE, OBJECT_NONE, NO_BODY, RATE_PROBE, root_ready, LANE_NONE, NULL,
 	  &doc_root_ready },
+	{ METHOD_GET, "/openapi.json", WHO_ANYONE, OBJECT_NONE, NO_BODY, RATE_PROBE, documents_openapi, LANE_NONE, NULL,
+	  &doc_documents_openapi, .polled = true },
+	{ METHOD_GET, "/docs/api", WHO_ANYONE, OBJECT_NONE, NO_BODY, RATE_PROBE, documents_page, LANE_NONE, NULL,
+	  &doc_documents_page, .polled = true },
+	{ METHOD_GET, "/docs/api.css", WHO_ANYONE, OBJECT_NONE, NO_BODY, RATE_PROBE, documents_style, LANE_NONE, NULL,
+	  &doc_documents_style, .polled = true },
 
 	{ METHOD_GET, "/ca/crl", WHO_ANYONE, OBJECT_NONE, NO_BODY, RATE_PROBE, ca_crl, LANE_NONE, NULL, &doc_ca_crl },
 	{ METHOD_GET, "/ca/node-ca.pem", WHO_ANYONE, OBJECT_NONE, NO_BODY, RATE_PROBE, ca_node_certificates, LANE_NONE,

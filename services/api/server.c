@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "api/certificate.h"
+#include "api/documents.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -33,6 +34,8 @@ enum status api_start(const struct api_options *options, struct api **ret_api, s
 	if (!api || pthread_key_create(&api->worker_key, worker_free) != 0)
 		abort();
 	api->options = *options;
+	api->documents = documents_new(options->public_url);
+	api->options.documents = api->documents;
 	api->limiter = limiter_new();
 	enum status st = watch_start(&api->watch, err);
 	if (st == STATUS_OK)
@@ -90,6 +93,7 @@ void api_stop(struct api *api)
 	for (size_t i = 0; i < N_LANES; i++)
 		lane_free(api->lanes[i]);
 	watch_stop(api->watch);
+	documents_free(api->documents);
 	limiter_free(api->limiter);
 	pthread_key_delete(api->worker_key);
 	free(api);

@@ -39,6 +39,7 @@ struct listener {
 
 struct api {
 	struct api_options options;
+	struct documents *documents;
 	struct limiter *limiter;
 	struct watch *watch;
 	struct lane *lanes[N_LANES];
