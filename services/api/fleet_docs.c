@@ -3,7 +3,6 @@
 
 #include <stddef.h>
 
-/* clang-format off: examples are easier to read on one line than in columns */
 const struct route_doc doc_admin_nodes_list = {
 	.tag = "Administration",
 	.summary = "All nodes, filtered",
@@ -181,8 +180,7 @@ const struct route_doc doc_registration_node_ids = {
 		"status" : "success",
 		"description" : "",
 		"rows_done" : 2,
-		"url" : "https://api.example.org/v1/admin/node_certificates/"
-			"file?request_id=NODE_IDS_ID&secret=ADDRESS_SECRET"
+		"url" : "https://api.example.org/v1/admin/node_certificates/file?..."
 	}),
 };
 
@@ -193,11 +191,8 @@ const struct route_doc doc_registration_address_or_state = {
 					      { "request_id", "string", false, "of an upload" },
 					      { .name = NULL } },
 	.query = "file_name=nodes.csv",
-	.answer = JSON({
-		"url" : "https://api.example.org/v1/admin/node_certificates/"
-			"file?request_id=UPLOAD_ID&secret=ADDRESS_SECRET",
-		"request_id" : "UPLOAD_ID"
-	}),
+	.answer = JSON(
+		{ "url" : "https://api.example.org/v1/admin/node_certificates/file?...", "request_id" : "UPLOAD_ID" }),
 	.others =
 		(const struct doc_example[]){ { "state", "request_id=UPLOAD_ID", NULL,
 						JSON({ "status" : "uploaded", "description" : "", "rows_done" : 0 }) },
