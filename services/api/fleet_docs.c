@@ -150,6 +150,7 @@ const struct route_doc doc_admin_nodes_connections = {
 const struct route_doc doc_admin_broker = {
 	.tag = "Administration",
 	.summary = "What each broker says it refuses and counts",
+	.text = "What a broker has not told yet is null.",
 	.answer = JSON({
 		"brokers" : [ {
 			"broker" : "localhost:8884",
@@ -158,8 +159,8 @@ const struct route_doc doc_admin_broker = {
 			"wanted_version" : 7,
 			"revocation" : {},
 			"revocation_at" : 1767225600,
-			"counters" : {},
-			"counters_at" : 1767225600
+			"counters" : null,
+			"counters_at" : null
 		} ]
 	}),
 };
