@@ -25,7 +25,7 @@ class World:
     """Who and what the examples are about."""
 
     def __init__(self, stack):
-        self.stack = stack
+        self.stack, self.n_mails = stack, 0
         self.document = stack.request("GET", "/openapi.json").json()
         self.admin = stack.admin()
         self.ann, self.bob = self.new_user("ann"), self.new_user("bob")
@@ -60,6 +60,8 @@ class World:
         return {"REFRESH_TOKEN": self.ann.tokens["refreshtoken"]}
 
     def no_eve(self):
+        """She is about to sign up: a mail will come."""
+        self.n_mails += 1
         self.stack.sql("DELETE FROM account WHERE user_name = 'eve@example.org'")
         return {}
 
@@ -68,9 +70,8 @@ class World:
 
     def eve_signed_up(self):
         self.no_eve()
-        n = len(self.codes_of_eve())
         assert self.stack.post("/v1/user2", {"user_name": "eve@example.org", "password": PASSWORD}).status_code == 200
-        return {"VERIFICATION_CODE": wait_for(lambda: self.codes_of_eve()[n], what="mail to eve")}
+        return {"VERIFICATION_CODE": wait_for(lambda: self.codes_of_eve()[self.n_mails - 1], what="mail to eve")}
 
     def mapping_begun(self):
         self.stack.sql("DELETE FROM mapping_request WHERE user_id = %s", self.ann.id)
