@@ -107,8 +107,8 @@ static void put_body(struct buffer *out, const char *text, const char *type)
 
 static void put_example(struct buffer *out, const struct route *route, const struct doc_example *example)
 {
-	buffer_puts(out, "<h3>");
-	put_escaped(out, example->name);
+	buffer_puts(out, example->name ? "<h3>Example: " : "<h3>Example");
+	put_escaped(out, example->name ? example->name : "");
 	buffer_puts(out, "</h3>\n<pre>");
 	const char *name = openapi_method_name(route->method);
 	for (; *name; name++)
@@ -134,7 +134,7 @@ static void put_route(struct buffer *out, const struct route *route)
 {
 	const struct route_doc *doc = route->doc;
 	const char *method = openapi_method_name(route->method);
-	const struct doc_example first = { "Example", doc->query, doc->request, doc->answer };
+	const struct doc_example first = { NULL, doc->query, doc->request, doc->answer };
 	buffer_printf(out, "<details>\n<summary><b class=\"%s\">", method);
 	for (const char *at = method; *at; at++)
 		buffer_putc(out, (char)(*at - 'a' + 'A'));

@@ -3,7 +3,6 @@
 
 #include <stddef.h>
 
-/* clang-format off: examples are easier to read on one line than in columns */
 const struct route_doc doc_admin_nodes_list = {
 	.tag = "Administration",
 	.summary = "All nodes, filtered",
@@ -151,6 +150,7 @@ const struct route_doc doc_admin_nodes_connections = {
 const struct route_doc doc_admin_broker = {
 	.tag = "Administration",
 	.summary = "What each broker says it refuses and counts",
+	.text = "What a broker has not told yet is null.",
 	.answer = JSON({
 		"brokers" : [ {
 			"broker" : "localhost:8884",
@@ -159,8 +159,8 @@ const struct route_doc doc_admin_broker = {
 			"wanted_version" : 7,
 			"revocation" : {},
 			"revocation_at" : 1767225600,
-			"counters" : {},
-			"counters_at" : 1767225600
+			"counters" : null,
+			"counters_at" : null
 		} ]
 	}),
 };
@@ -181,8 +181,7 @@ const struct route_doc doc_registration_node_ids = {
 		"status" : "success",
 		"description" : "",
 		"rows_done" : 2,
-		"url" : "https://api.example.org/v1/admin/node_certificates/"
-			"file?request_id=NODE_IDS_ID&secret=ADDRESS_SECRET"
+		"url" : "https://api.example.org/v1/admin/node_certificates/file?..."
 	}),
 };
 
@@ -193,11 +192,8 @@ const struct route_doc doc_registration_address_or_state = {
 					      { "request_id", "string", false, "of an upload" },
 					      { .name = NULL } },
 	.query = "file_name=nodes.csv",
-	.answer = JSON({
-		"url" : "https://api.example.org/v1/admin/node_certificates/"
-			"file?request_id=UPLOAD_ID&secret=ADDRESS_SECRET",
-		"request_id" : "UPLOAD_ID"
-	}),
+	.answer = JSON(
+		{ "url" : "https://api.example.org/v1/admin/node_certificates/file?...", "request_id" : "UPLOAD_ID" }),
 	.others =
 		(const struct doc_example[]){ { "state", "request_id=UPLOAD_ID", NULL,
 						JSON({ "status" : "uploaded", "description" : "", "rows_done" : 0 }) },

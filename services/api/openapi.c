@@ -6,7 +6,6 @@
 
 #include "api/route_docs.h"
 #include "api/routes.h"
-#include "base/parse.h"
 
 static const char about[] = "Cistern answers the RainMaker clients' calls. Bodies are JSON whatever their Content-Type "
 			    "says; unknown members and "
@@ -235,18 +234,21 @@ static json_t *parameters_of(const struct route_doc *doc)
 
 /* --- answers --- */
 
-enum { FAILURES_MAX = 10 };
+static bool may_have_caller(const struct route *route)
+{
+	return route->who >= WHO_SESSION || route->who == WHO_ANYONE_OR_USER;
+}
 
 /* Which failures a row can meet, from what it says. */
 static bool can_fail(const struct route *route, int http)
 {
-	bool has_caller = route->who >= WHO_SESSION || route->who == WHO_ANYONE_OR_USER;
+	bool has_caller = may_have_caller(route);
 	switch (http) {
 	case 401: return has_caller;
 	case 403: return has_caller || route->who == WHO_ADDRESS;
 	case 404: return route->object != OBJECT_NONE && route->object != OBJECT_SELF;
 	case 409: return route->method != METHOD_GET && route->who >= WHO_VIEWER;
-	case 429: return route->rate != RATE_FREE;
+	case 429:
 	case 503: return route->rate != RATE_FREE;
 	default: return true;
 	}
@@ -334,8 +336,7 @@ static json_t *operation(const struct route *route)
 {
 	const struct route_doc *doc = route->doc;
 	const struct permission_rule rule = { route->who, route->object, route->method != METHOD_GET };
-	bool has_caller = route->who >= WHO_SESSION || route->who == WHO_ANYONE_OR_USER;
-	unsigned scope = has_caller ? permission_scope(&rule) : 0;
+	unsigned scope = may_have_caller(route) ? permission_scope(&rule) : 0;
 	json_t *told = must(json_pack("{s:[s], s:s, s:o}", "tags", doc->tag, "summary", doc->summary, "operationId",
 				      operation_id(route)));
 	if (doc->text)

@@ -3,7 +3,6 @@
 
 #include <stddef.h>
 
-/* clang-format off: examples are easier to read on one line than in columns */
 const struct route_doc doc_root_versions = {
 	.tag = "Service",
 	.summary = "Which versions of the API are served",

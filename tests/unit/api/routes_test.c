@@ -138,6 +138,17 @@ static void rows_are_whole_and_no_two_are_alike(void **state)
 	}
 }
 
+/* What a POST answers is for once; and an address with a secret in it must be neither kept nor compressed. */
+static void only_reads_without_secrets_are_polled(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_routes; i++) {
+		assert_true(!routes[i].polled || routes[i].method == METHOD_GET);
+		if (strstr(routes[i].path, "/v1/admin/node_"))
+			assert_false(routes[i].polled);
+	}
+}
+
 static void a_row_that_needs_a_user_refuses_who_has_no_good_token(void **state)
 {
 	struct fixture *fixture = *state;
@@ -351,6 +362,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_are_whole_and_no_two_are_alike),
+		cmocka_unit_test(only_reads_without_secrets_are_polled),
 		TEST(a_row_that_needs_a_user_refuses_who_has_no_good_token),
 		TEST(an_upload_is_refused_before_its_body_without_a_database),
 		TEST(a_good_token_passes_with_and_without_bearer),
