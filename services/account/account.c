@@ -93,26 +93,20 @@ static void hash_code(const struct account *account, const char *purpose, const 
 
 static enum status mail_code(const struct account *account, const char *user_name, const char *code, struct error *err)
 {
-	char text[256];
-	(void)snprintf(
-		text, sizeof(text),
-		"%s is your confirmation code.\n\nIt can be used for %d minutes. If you did not sign up, ignore this "
-		"message.\n",
-		code, CODE_LIFETIME_S / 60);
-	const struct mail mail = { .to = user_name, .subject = "Your confirmation code", .text = text, .code = code };
-	enum status st = mailer_send(account->options.mailer, &mail, err);
-	sodium_memzero(text, sizeof(text));
-	return st;
+	char minutes[12];
+	(void)snprintf(minutes, sizeof(minutes), "%d", CODE_LIFETIME_S / 60);
+	const struct mail_value values[] = { { "minutes", minutes } };
+	const struct mail mail = { .to = user_name,
+				   .template = MAIL_SIGN_UP_CODE,
+				   .values = values,
+				   .n_values = ARRAY_LEN(values),
+				   .code = code };
+	return mailer_send(account->options.mailer, &mail, err);
 }
 
 static enum status mail_notice(const struct account *account, const char *user_name, struct error *err)
 {
-	const struct mail mail = {
-		.to = user_name,
-		.subject = "You already have an account",
-		.text = "Somebody, perhaps you, tried to sign up with this address. You already have an "
-			"account, and nothing has changed: sign in with your password.\n"
-	};
+	const struct mail mail = { .to = user_name, .template = MAIL_ALREADY_REGISTERED };
 	return mailer_send(account->options.mailer, &mail, err);
 }
 

@@ -149,7 +149,9 @@ static enum status start_mailer(struct app *app, struct error *err)
 						.smtp_from = config->smtp_from,
 						.smtp_user = config->smtp_user,
 						.smtp_password_file = config->smtp_password_file,
-						.ca_file = config->smtp_ca_file };
+						.ca_file = config->smtp_ca_file,
+						.template_dir = config->mail_template_dir,
+						.app_name = config->mail_app_name };
 	return mailer_start(&options, &app->mailer, err);
 }
 
