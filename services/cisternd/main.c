@@ -280,6 +280,8 @@ static enum status start_api(struct app *app, struct error *err)
 		.mqtt_host = config->mqtt_host,
 		.mqtt_cred_host = config->mqtt_cred_host,
 		.sign_in_per_minute = (int)config->sign_in_per_minute,
+		.sign_in_failures_max = (int)config->sign_in_failures_max,
+		.sign_in_strangers_failures_max = (int)config->sign_in_strangers_failures_max,
 		.claims_per_minute = (int)config->claims_per_minute,
 		.requests_per_second = (int)config->requests_per_second,
 		.mapping_window_s = (int)config->mapping_window_s,
