@@ -11,6 +11,13 @@ enum {
 	PARAMS_REMOTE_BYTES_MAX = 8192, /* mqtt.md section 1: stay below 8 KB towards a node */
 	ITEMS_PER_PUT_MAX = 100,        /* nodes in one PUT of parameters */
 	PAGE_MAX = 100,
+
+	/* keys for machines */
+	KEYS_PER_USER_MAX = 25,
+	KEY_NAME_BYTES_MAX = 64,
+	KEY_LIFETIME_MIN_S = 86400,
+	KEY_LIFETIME_MAX_S = 31536000,
+	KEY_LIFETIME_DEFAULT_S = 7776000, /* 90 days */
 };
 
 #endif

@@ -436,6 +436,19 @@ enum status store_batch_finish(struct store *store, struct error *err)
 	return st;
 }
 
+enum status store_query_filtered(struct store *store, enum query query, const struct arg *args, size_t n_args,
+				 PGresult **ret_rows, struct error *err)
+{
+	struct error ignored;
+	enum status st = store_execute(store, QUERY_PLAN_EACH, NULL, 0, NULL, err);
+	if (st != STATUS_OK)
+		return st;
+	st = store_query(store, query, args, n_args, ret_rows, err);
+	/* a connection that is lost has forgotten it; one that stays so plans more than it need */
+	IGNORE_RESULT(store_execute(store, QUERY_PLAN_ONCE, NULL, 0, NULL, &ignored));
+	return st;
+}
+
 struct arg arg_text(const char *text)
 {
 	return (struct arg){ .bytes = text };
