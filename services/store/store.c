@@ -402,7 +402,8 @@ enum status store_batch_begin(struct store *store, struct error *err)
 		return st;
 	if (!PQenterPipelineMode(store->connection))
 		return error_set(err, STATUS_INTERNAL, "no pipeline mode");
-	return STATUS_OK;
+	const struct arg actor = arg_text(store->actor);
+	return store->actor ? store_batch_send(store, QUERY_ACT_AS, &actor, 1, err) : STATUS_OK;
 }
 
 enum status store_batch_send(struct store *store, enum query query, const struct arg *args, size_t n_args,

@@ -54,7 +54,7 @@ def test_the_daemon_may_only_add_and_read(cluster, schema, statement):  # noqa: 
 
 def test_pruning_forgets_what_is_older_and_says_so(db):  # noqa: F811
     before = one(db, "SELECT count(*) FROM audit_event")
-    db.execute("INSERT INTO audit_event (at, kind, action, via, object_kind, object_id) VALUES (now() - '1 year', 'change', 'a.b', 'v', 'o', '')")
+    db.execute("INSERT INTO audit_event (at, kind, action, via, object_kind, object_id) VALUES (now() - interval '1 year', 'change', 'a.b', 'v', 'o', '')")
     assert one(db, "SELECT audit_prune(now() - interval '1 day')") == 1
     assert one(db, "SELECT count(*) FROM audit_event") == before + 1
     assert rows(db, "SELECT kind, action, detail->'events' FROM audit_event ORDER BY event_id DESC LIMIT 1") == [
@@ -107,10 +107,10 @@ CASES = [
     ("certificate.recorded", "INSERT INTO node_certificate (serial, node_id, certificate, not_before, not_after, superseded_at)"
                              f" VALUES ('0123456789ABCDE0', '{NODE}', 'AAAC', now(), now(), now())"),
     ("certificate.revoked", "UPDATE node_certificate SET revoked_at = now(), revoked_reason = 'r' WHERE serial = '0123456789ABCDEF'"),
-    ("sharing.requested", "INSERT INTO sharing_request (request_id, kind, from_user, to_name, expires_at)"
-                          f" VALUES (repeat('r', 22), 'node', '{USER}', 'bob@example.org', now())"),
-    *[(f"sharing.{state}", "INSERT INTO sharing_request (request_id, kind, from_user, to_name, expires_at)"
-                           f" VALUES (repeat('r', 22), 'node', '{USER}', 'bob@example.org', now());"
+    ("sharing.requested", "INSERT INTO sharing_request (request_id, kind, from_user, to_name, transfer, expires_at)"
+                          f" VALUES (repeat('r', 22), 'node', '{USER}', 'bob@example.org', true, now())"),
+    *[(f"sharing.{state}", "INSERT INTO sharing_request (request_id, kind, from_user, to_name, transfer, expires_at)"
+                           f" VALUES (repeat('r', 22), 'node', '{USER}', 'bob@example.org', true, now());"
                            f" UPDATE sharing_request SET state = '{state}', settled_at = now()")
       for state in ("accepted", "declined", "cancelled")],
     ("group.made", "INSERT INTO node_group (group_id, group_name) VALUES (repeat('g', 22), 'Home')"),
