@@ -39,6 +39,7 @@ enum status account_open(const struct account_options *options, struct account *
 	if (st != STATUS_OK)
 		return st;
 	derive_code_key(account);
+	api_key_derive(&account->key, &account->api_key_secret);
 	st = make_dummy(account, err);
 	if (st != STATUS_OK)
 		return st;
@@ -183,6 +184,18 @@ enum status account_check_token(const struct account *account, const char *token
 				struct token_claims *ret_claims, struct error *err)
 {
 	return token_check_access(&account->key, token, token_len, ret_claims, err);
+}
+
+void account_make_key(const struct account *account, char ret_key[API_KEY_BYTES + 1],
+		      unsigned char ret_hash[API_KEY_HASH_BYTES])
+{
+	api_key_make(&account->api_key_secret, ret_key, ret_hash);
+}
+
+enum status account_check_key(const struct account *account, const char *key, size_t key_len,
+			      unsigned char ret_hash[API_KEY_HASH_BYTES], struct error *err)
+{
+	return api_key_check(&account->api_key_secret, key, key_len, ret_hash, err);
 }
 
 enum status account_add(struct store *store, const char *user_name, const char *password, bool super_admin,

@@ -31,6 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "account/api_key.h"
 #include "account/token.h"
 #include "base/buffer.h"
 #include "base/error.h"
@@ -108,6 +109,13 @@ MUST_CHECK enum status account_delete(const struct account *account, struct stor
 /* Signature, issuer, kind and times; the session itself is asked of the store (store/session.h). */
 MUST_CHECK enum status account_check_token(const struct account *account, const char *token, size_t token_len,
 					   struct token_claims *ret_claims, struct error *err);
+
+/* A key for machines, and the hash under which store/key.h keeps it. */
+void account_make_key(const struct account *account, char ret_key[API_KEY_BYTES + 1],
+		      unsigned char ret_hash[API_KEY_HASH_BYTES]);
+/* That it was made here; whether it lives is asked of the store. UNAUTHENTICATED: it was not. */
+MUST_CHECK enum status account_check_key(const struct account *account, const char *key, size_t key_len,
+					 unsigned char ret_hash[API_KEY_HASH_BYTES], struct error *err);
 
 /* Operators: a confirmed account, without mail. Slow. INVALID: name or password. CONFLICT: the name is taken. */
 MUST_CHECK enum status account_add(struct store *store, const char *user_name, const char *password, bool super_admin,

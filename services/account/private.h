@@ -5,6 +5,7 @@
 #include <sodium.h>
 
 #include "account/account.h"
+#include "account/api_key.h"
 #include "account/password.h"
 #include "push/mailer.h"
 
@@ -12,6 +13,7 @@ struct account {
 	struct account_options options;
 	struct token_key key;
 	unsigned char code_key[crypto_auth_hmacsha256_KEYBYTES];
+	struct api_key_secret api_key_secret;
 	password_hash_text dummy_hash; /* of a password that nobody knows */
 };
 

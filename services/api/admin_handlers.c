@@ -71,15 +71,22 @@ void admin_put_seconds(struct buffer *body, const char *name, int64_t time_us)
 		buffer_puts(body, "null");
 }
 
+/* A household's address is its users' private data: not for viewers and operators. */
+static bool sees_addresses(const struct request *request)
+{
+	return request->caller.role == ROLE_ADMIN;
+}
+
 /* --- the list --- */
 
 struct list {
 	struct buffer ids, infos;
 	int64_t n, limit;
+	bool with_addresses;
 	char last_id[NODE_ID_MAX + 1];
 };
 
-static void put_info(struct buffer *out, const struct fleet_node *node)
+static void put_info(struct buffer *out, const struct fleet_node *node, bool with_address)
 {
 	buffer_putc(out, '{');
 	reply_put_member(out, "node_id", node->id);
@@ -91,7 +98,7 @@ static void put_info(struct buffer *out, const struct fleet_node *node)
 	buffer_printf(out, ",\"registration_timestamp\":%lld", (long long)(node->registered_at_us / 1000000));
 	buffer_printf(out, ",\"status\":{\"connectivity\":{\"connected\":%s,\"timestamp\":%lld}}",
 		      node->connected ? "true" : "false", (long long)(node->presence_at_us / 1000));
-	reply_put_member(out, "address", node->address);
+	reply_put_member(out, "address", with_address ? node->address : "");
 	buffer_printf(out, ",\"session_no\":%lld,\"user_count\":%lld", (long long)node->session_no,
 		      (long long)node->n_users);
 	if (*node->certificate_serial) {
@@ -115,7 +122,7 @@ static void add_node(void *context, const struct fleet_node *node)
 		buffer_putc(&list->infos, ',');
 	}
 	buffer_put_json_string(&list->ids, node->id, strlen(node->id));
-	put_info(&list->infos, node);
+	put_info(&list->infos, node, list->with_addresses);
 	memcpy(list->last_id, node->id, strlen(node->id) + 1); /* the schema holds it to NODE_ID_MAX */
 }
 
@@ -166,7 +173,7 @@ static enum status read_filter(struct request *request, bool *online, struct fle
 enum status admin_nodes_list(struct request *request, struct error *err)
 {
 	struct fleet_filter filter = { .ends_within_days = -1 };
-	struct list list = { .n = 0 };
+	struct list list = { .with_addresses = sees_addresses(request) };
 	bool online = false;
 	int64_t total = 0;
 	const char *after = params_query_text(&request->query, "start_id");
@@ -304,6 +311,7 @@ enum status admin_nodes_transfer(struct request *request, struct error *err)
 struct history {
 	struct buffer *body;
 	int64_t n, limit, last;
+	bool with_addresses;
 };
 
 static void add_connection(void *context, const struct fleet_connection *connection)
@@ -314,7 +322,7 @@ static void add_connection(void *context, const struct fleet_connection *connect
 		return;
 	buffer_printf(body, "%s{\"session_no\":%lld", history->n > 1 ? "," : "", (long long)connection->session_no);
 	admin_put_seconds(body, "connected_at", connection->connected_at_us);
-	reply_put_member(body, "address", connection->address);
+	reply_put_member(body, "address", history->with_addresses ? connection->address : "");
 	admin_put_seconds(body, "ended_at", connection->ended_at_us);
 	reply_put_member(body, "reason", connection->reason);
 	buffer_putc(body, '}');
@@ -325,7 +333,7 @@ enum status admin_nodes_connections(struct request *request, struct error *err)
 {
 	const char *node_id = NULL;
 	int64_t before = INT64_MAX;
-	struct history history = { .body = &request->reply.body };
+	struct history history = { .body = &request->reply.body, .with_addresses = sees_addresses(request) };
 	enum status st = admin_query_node_id(request, &node_id, err);
 	if (st == STATUS_OK)
 		st = params_query_count(&request->query, "start_id", 1, INT64_MAX, INT64_MAX, &before, err);

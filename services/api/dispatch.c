@@ -1,5 +1,6 @@
 #include "api/dispatch.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -11,6 +12,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "model/node_id.h"
+#include "store/audit.h"
+#include "store/key.h"
 
 enum {
 	RETRY_AFTER_S = 1, /* told with 503: a queue was full or a part is coming back */
@@ -18,6 +21,8 @@ enum {
 };
 
 static const struct limiter_rate probe_rate = { .n = 50, .period_us = 1000000 };
+/* of one caller into the audit: enough to see it, too few to fill the table */
+static const struct limiter_rate denied_rate = { .n = 10, .period_us = 60000000 };
 
 /* --- the end of every request --- */
 
@@ -151,10 +156,24 @@ static enum status check_account_rate(struct request *request, struct error *err
 	} else if (request->route->rate != RATE_USER) {
 		return STATUS_OK;
 	}
-	if (limiter_take(request->limiter, kind, request->claims.user_id, UUID_BYTES, rate,
+	/* a key's own bucket: a machine that runs wild must not lock its owner out */
+	const void *key = request->by_key ? (const void *)request->key_hash : request->claims.user_id;
+	size_t key_len = request->by_key ? sizeof(request->key_hash) : UUID_BYTES;
+	if (limiter_take(request->limiter, request->by_key ? LIMITER_KEY_REQUEST : kind, key, key_len, rate,
 			 &request->reply.retry_after_s))
 		return STATUS_OK;
 	return error_set(err, STATUS_LIMIT, "too many requests of this account");
+}
+
+/* Claims are counted for the account, whatever it shows; whose a key is, is known only now. */
+static enum status check_claims_of_key(struct request *request, struct error *err)
+{
+	const struct limiter_rate rate = { request->options->claims_per_minute, 60000000 };
+	if (request->route->rate != RATE_CLAIM ||
+	    limiter_take(request->limiter, LIMITER_ACCOUNT_CLAIM, request->caller.user_id, UUID_BYTES, rate,
+			 &request->reply.retry_after_s))
+		return STATUS_OK;
+	return error_set(err, STATUS_LIMIT, "too many claims of this account");
 }
 
 static enum status check_token(struct request *request, struct error *err)
@@ -164,7 +183,10 @@ static enum status check_token(struct request *request, struct error *err)
 	if (!request->authorization)
 		return error_set(err, STATUS_UNAUTHENTICATED, "no Authorization header");
 	const char *token = bare_token(request->authorization);
-	enum status st = account_check_token(request->options->account, token, strlen(token), &request->claims, err);
+	const struct account *account = request->options->account;
+	request->by_key = api_key_looks_like(token);
+	enum status st = request->by_key ? account_check_key(account, token, strlen(token), request->key_hash, err)
+					 : account_check_token(account, token, strlen(token), &request->claims, err);
 	return st == STATUS_OK ? check_account_rate(request, err) : st;
 }
 
@@ -216,6 +238,56 @@ static enum status ask_session(struct request *request, struct error *err)
 	return st;
 }
 
+/* The same for a key. */
+static enum status ask_key(struct request *request, struct error *err)
+{
+	enum status st =
+		request->route->object == OBJECT_NODE_PARAMS
+			? store_key_access_params(request->store, request->key_hash, request->node_id, &request->caller,
+						  &request->reply.body, err)
+			: store_key_access(request->store, request->key_hash, request->node_id, &request->caller, err);
+	if (st == STATUS_NOT_FOUND)
+		return error_set(err, STATUS_UNAUTHENTICATED, "the key was revoked or has run out");
+	return st == STATUS_OK ? check_claims_of_key(request, err) : st;
+}
+
+/* In whose name the handler's statements run, for the audit. Reads leave no trace there and need none. */
+static const char *actor_of(struct request *request)
+{
+	CLEANUP(buffer) struct buffer text = { .bytes = NULL };
+	buffer_putc(&text, '{');
+	if (request->caller.user_id[0]) {
+		reply_put_member(&text, "user", request->caller.user_id);
+		reply_put_member(&text, "via", request->caller.by_key ? "key" : "session");
+	}
+	if (request->address[0])
+		reply_put_member(&text, "source", request->address);
+	reply_put_member(&text, "request", request->id);
+	buffer_putc(&text, '}');
+	return arena_copy(request->arena, buffer_text(&text), text.len);
+}
+
+/* Who asks for what he may not: a security event. That it cannot be written does not make the answer another. */
+static void note_denied(struct request *request, const char *why)
+{
+	int retry_after_s = 0;
+	if (!limiter_take(request->limiter, LIMITER_CALLER_DENIED, request->caller.user_id, UUID_BYTES, denied_rate,
+			  &retry_after_s))
+		return;
+	char object[AUDIT_OBJECT_BYTES_MAX + 1];
+	(void)snprintf(object, sizeof(object), "%s %s", request->method_name, request->route->path);
+	const struct audit_note note = { .kind = "security",
+					 .action = "access.denied",
+					 .object_kind = "route",
+					 .object_id = object,
+					 .reason = why };
+	struct error err = { .status = STATUS_OK };
+	store_act_as(request->store, actor_of(request));
+	if (store_audit_note(request->store, &note, &err) != STATUS_OK)
+		log_error("audit.lost", F_STR("request", request->id), F_STR("reason", err.text));
+	store_act_as(request->store, NULL);
+}
+
 /* A node that is missing or doubly named is the caller's mistake, told only to whom the route is for. */
 static enum status no_object(struct request *request, enum status named, const struct error *why, const char *node_id,
 			     struct error *err)
@@ -237,10 +309,10 @@ static enum status ask_permission(struct request *request, struct error *err)
 	if (permission_needs_node(route->object))
 		named = params_query_either(&request->query, "node_id", "nodeid", &node_id, &why);
 	request->node_id = node_id && node_id_valid(node_id, strlen(node_id)) ? node_id : NULL;
-	enum status st = ask_session(request, err);
+	enum status st = request->by_key ? ask_key(request, err) : ask_session(request, err);
 	if (st != STATUS_OK)
 		return st;
-	const struct permission_rule rule = { route->who, route->object, route->method != METHOD_GET };
+	const struct permission_rule rule = { route->who, route->object, route_changes(route) };
 	const struct permission_caller caller = { .is_known = true,
 						  .by_key = request->caller.by_key,
 						  .scopes = request->caller.scopes,
@@ -249,8 +321,10 @@ static enum status ask_permission(struct request *request, struct error *err)
 	switch (permission_decide(&rule, &caller)) {
 	case PERMISSION_GRANTED: return STATUS_OK;
 	case PERMISSION_NO_CALLER: return error_set(err, STATUS_UNAUTHENTICATED, "nobody is asking");
-	case PERMISSION_NO_ROLE: return error_set(err, STATUS_DENIED, "the account's role may not");
-	case PERMISSION_NO_SCOPE: return reply_fail(&request->reply, FAILURE_SCOPE, err);
+	case PERMISSION_NO_ROLE:
+		note_denied(request, "role");
+		return error_set(err, STATUS_DENIED, "the account's role may not");
+	case PERMISSION_NO_SCOPE: note_denied(request, "scope"); return reply_fail(&request->reply, FAILURE_SCOPE, err);
 	case PERMISSION_NO_OBJECT: return no_object(request, named, &why, node_id, err);
 	case PERMISSION_NOT_OWNED: return reply_fail(&request->reply, FAILURE_NODE_NOT_OWNED, err);
 	}
@@ -265,26 +339,10 @@ static enum status check_who(struct request *request, struct error *err)
 	return is_anonymous(request) ? STATUS_OK : ask_permission(request, err);
 }
 
-/* In whose name the handler's statements run, for the audit. Reads leave no trace there and need none. */
-static const char *actor_of(struct request *request)
-{
-	CLEANUP(buffer) struct buffer text = { .bytes = NULL };
-	buffer_putc(&text, '{');
-	if (request->caller.user_id[0]) {
-		reply_put_member(&text, "user", request->caller.user_id);
-		reply_put_member(&text, "via", request->caller.by_key ? "key" : "session");
-	}
-	if (request->address[0])
-		reply_put_member(&text, "source", request->address);
-	reply_put_member(&text, "request", request->id);
-	buffer_putc(&text, '}');
-	return arena_copy(request->arena, buffer_text(&text), text.len);
-}
-
 /* A half of the route's work, in the caller's name. */
 static enum status run_as_caller(struct request *request, route_handler *half, struct error *err)
 {
-	if (!request->store || request->method == METHOD_GET)
+	if (!request->store || !route_changes(request->route))
 		return half(request, err);
 	store_act_as(request->store, actor_of(request));
 	enum status st = half(request, err);

@@ -46,6 +46,11 @@ enum status custom_data_get(struct request *request, struct error *err);
 enum status custom_data_put(struct request *request, struct error *err);
 bool profile_locale_valid(const char *text);
 
+/* key_handlers.c */
+enum status key_post(struct request *request, struct error *err);
+enum status key_list(struct request *request, struct error *err);
+enum status key_delete(struct request *request, struct error *err);
+
 /* node_handlers.c */
 enum status nodes_list(struct request *request, struct error *err);
 enum status node_config(struct request *request, struct error *err);
@@ -79,6 +84,15 @@ enum status admin_nodes_transfer(struct request *request, struct error *err);
 enum status admin_nodes_connections(struct request *request, struct error *err);
 enum status admin_broker(struct request *request, struct error *err);
 enum status admin_confirm_slow(struct request *request, struct error *err);
+
+/* admin_user_handlers.c */
+enum status admin_users_list(struct request *request, struct error *err);
+enum status admin_user_put(struct request *request, struct error *err);
+enum status admin_user_delete(struct request *request, struct error *err);
+enum status admin_user_nodes_list(struct request *request, struct error *err);
+
+/* audit_handlers.c */
+enum status audit_list(struct request *request, struct error *err);
 
 /* certificate_handlers.c */
 enum status admin_certificates_list(struct request *request, struct error *err);

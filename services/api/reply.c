@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Codes below 102000 are the clients' (rest.md 1.3); above, ours: 102 requests, 104 mapping, 105 nodes, 106 claiming, 107 administration. */
+/* Codes below 102000 are the clients' (rest.md 1.3); above, ours: 102 requests, 104 mapping, 105 nodes, 106 claiming, 107 administration, 110 keys. */
 static const struct failure_row failures[] = {
 	[FAILURE_BODY] = { STATUS_INVALID, 100006, "Invalid request body" },
 	[FAILURE_USER_NAME_MISSING] = { STATUS_INVALID, 101001, "User name is missing" },
@@ -70,6 +70,11 @@ static const struct failure_row failures[] = {
 	[FAILURE_ADMIN_USER] = { STATUS_NOT_FOUND, 107003, "No such user" },
 	[FAILURE_ADMIN_FIELD] = { STATUS_INVALID, 107004, "A field is missing or not valid" },
 	[FAILURE_ADMIN_CSR] = { STATUS_INVALID, 107005, "The certificate signing request is not acceptable" },
+	[FAILURE_ADMIN_LAST] = { STATUS_CONFLICT, 107020, "There must be another administrator first" },
+	[FAILURE_KEY_FIELD] = { STATUS_INVALID, 110001, "A field of the key is missing or not valid" },
+	[FAILURE_KEY_SCOPE] = { STATUS_DENIED, 110002, "A scope is beyond the account's role" },
+	[FAILURE_KEY_LIMIT] = { STATUS_CONFLICT, 110003, "Too many keys: revoke one first" },
+	[FAILURE_KEY] = { STATUS_NOT_FOUND, 110004, "No such key" },
 	[FAILURE_REGISTRATION] = { STATUS_NOT_FOUND, 107006, "No such registration" },
 	[FAILURE_REGISTRATION_STATE] = { STATUS_CONFLICT, 107007, "Not possible in the registration's present state" },
 	[FAILURE_REGISTRATION_FILE] = { STATUS_INVALID, 107008,

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "account/api_key.h"
 #include "api/api.h"
 #include "api/params_query.h"
 #include "api/path.h"
@@ -95,6 +96,8 @@ struct request {
 	path_text path;
 	struct params_query query;
 	struct token_claims claims;
+	bool by_key; /* a key in the token's place: no claims, but its hash */
+	unsigned char key_hash[API_KEY_HASH_BYTES];
 	struct session_access caller; /* filled for all but WHO_ANYONE; user_id is "" without a token */
 	const char *node_id;          /* OBJECT_NODE...: valid and the caller's */
 

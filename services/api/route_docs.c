@@ -355,3 +355,43 @@ const struct route_doc doc_mapping_get = {
 	.query = "request_id=MAPPING_ID",
 	.answer = JSON({ "request_status" : "confirmed" }),
 };
+
+const struct route_doc doc_key_post = {
+	.tag = "Accounts",
+	.summary = "Make a key for a machine: {\"name\",\"scopes\",\"expires_in_s\"}; it is shown this once",
+};
+
+const struct route_doc doc_key_list = {
+	.tag = "Accounts",
+	.summary = "The account's keys, without the keys themselves",
+};
+
+const struct route_doc doc_key_delete = {
+	.tag = "Accounts",
+	.summary = "?key_id=: revoke a key; it is refused from the next request on",
+};
+
+const struct route_doc doc_admin_users_list = {
+	.tag = "Administration",
+	.summary = "Accounts, in order of their names",
+};
+
+const struct route_doc doc_admin_user_put = {
+	.tag = "Administration",
+	.summary = "{\"user_name\",\"role\"}: user, viewer, operator or admin; ends the sessions",
+};
+
+const struct route_doc doc_admin_user_delete = {
+	.tag = "Administration",
+	.summary = "?user_name=: delete the account with all that hangs on it",
+};
+
+const struct route_doc doc_admin_user_nodes_list = {
+	.tag = "Administration",
+	.summary = "?user_name=: the nodes that the user sees",
+};
+
+const struct route_doc doc_audit_list = {
+	.tag = "Administration",
+	.summary = "Who did what to which object, newest first",
+};

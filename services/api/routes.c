@@ -90,6 +90,13 @@ const struct route routes[] = {
 	{ METHOD_DELETE, "/v1/user/sessions", WHO_SESSION, OBJECT_SELF, SMALL, RATE_USER, sessions_end, LANE_NONE, NULL,
 	  &doc_sessions_end },
 
+	{ METHOD_POST, "/v1/user/keys", WHO_SESSION, OBJECT_SELF, SMALL, RATE_USER, key_post, LANE_NONE, NULL,
+	  &doc_key_post },
+	{ METHOD_GET, "/v1/user/keys", WHO_SESSION, OBJECT_SELF, NO_BODY, RATE_USER, key_list, LANE_NONE, NULL,
+	  &doc_key_list },
+	{ METHOD_DELETE, "/v1/user/keys", WHO_SESSION, OBJECT_SELF, NO_BODY, RATE_USER, key_delete, LANE_NONE, NULL,
+	  &doc_key_delete },
+
 	{ METHOD_GET, "/v1/user/nodes", WHO_USER, OBJECT_SELF, NO_BODY, RATE_USER, nodes_list, LANE_NONE, NULL,
 	  &doc_nodes_list, .polled = true },
 	{ METHOD_GET, "/v1/user/nodes/config", WHO_USER, OBJECT_NODE, NO_BODY, RATE_USER, node_config, LANE_NONE, NULL,
@@ -124,6 +131,17 @@ const struct route routes[] = {
 	  admin_nodes_connections, LANE_NONE, NULL, &doc_admin_nodes_connections, .polled = true },
 	{ METHOD_GET, "/v1/admin/broker", WHO_VIEWER, OBJECT_FLEET, NO_BODY, RATE_USER, admin_broker, LANE_NONE, NULL,
 	  &doc_admin_broker, .polled = true },
+
+	{ METHOD_GET, "/v1/admin/user", WHO_ADMIN, OBJECT_ACCOUNTS, NO_BODY, RATE_USER, admin_users_list, LANE_NONE,
+	  NULL, &doc_admin_users_list },
+	{ METHOD_PUT, "/v1/admin/user", WHO_ADMIN, OBJECT_ACCOUNTS, SMALL, RATE_USER, admin_user_put, LANE_NONE, NULL,
+	  &doc_admin_user_put },
+	{ METHOD_DELETE, "/v1/admin/user", WHO_ADMIN, OBJECT_ACCOUNTS, NO_BODY, RATE_USER, admin_user_delete, LANE_NONE,
+	  NULL, &doc_admin_user_delete },
+	{ METHOD_GET, "/v1/admin/user/nodes", WHO_ADMIN, OBJECT_ACCOUNTS, NO_BODY, RATE_USER, admin_user_nodes_list,
+	  LANE_NONE, NULL, &doc_admin_user_nodes_list },
+	{ METHOD_GET, "/v1/admin/audit", WHO_ADMIN, OBJECT_ACCOUNTS, NO_BODY, RATE_USER, audit_list, LANE_NONE, NULL,
+	  &doc_audit_list },
 
 	/* what the public admin command line calls to register nodes in bulk */
 	{ METHOD_POST, "/v1/admin/node_ids", WHO_OPERATOR, OBJECT_FLEET, SMALL, RATE_USER, registration_order_node_ids,
@@ -167,6 +185,11 @@ const struct route *route_find(const char *path, enum route_method method, unsig
 	}
 	*ret_methods = methods;
 	return NULL;
+}
+
+bool route_changes(const struct route *route)
+{
+	return route->method != METHOD_GET || route->who == WHO_OPERATOR;
 }
 
 const char *route_methods_text(unsigned methods, struct arena *arena)

@@ -66,6 +66,8 @@ command_run migrate_run, user_add_run, user_list_run, node_add_run, node_list_ru
 command_run node_suspend_run, node_resume_run, node_revoke_run, node_renew_run, node_delete_run, node_transfer_run;
 command_run node_import_run;
 command_run self_claim_import_run, self_claim_list_run, self_claim_remove_run;
+command_run user_role_run, user_delete_run, user_nodes_run;
+command_run audit_run, audit_prune_run;
 command_run ca_init_run, ca_show_run, ca_rollover_run;
 
 #endif

@@ -7,6 +7,7 @@
 #include "cistern/command.h"
 #include "cistern/database.h"
 #include "cistern/password_prompt.h"
+#include "store/admin_user.h"
 #include "store/user.h"
 
 /* An account that nobody confirmed does not count: user add takes its place. */
@@ -78,25 +79,28 @@ enum status user_add_run(const struct call *call, struct output *output, struct 
 struct listing {
 	struct output *output;
 	int64_t n_rows;
-	char last[USER_NAME_BYTES_MAX + 1];
+	char last[USER_NAME_BYTES_MAX + 1]; /* a user name or a node id: the schema holds both to it */
 };
 
-static void list_user(void *context, const struct user *user)
+static void list_user(void *context, const struct admin_user *user)
 {
 	struct listing *listing = context;
-	const struct cell cells[] = {
-		CELL_OF_TEXT(NULL, user->name),           CELL_OF_TEXT(NULL, user->id),
-		CELL_OF_BOOLEAN(NULL, user->super_admin), CELL_OF_BOOLEAN(NULL, user->confirmed),
-		CELL_OF_NUMBER(NULL, user->n_nodes),      CELL_OF_TIME(NULL, user->created_at_us)
-	};
+	const struct cell cells[] = { CELL_OF_TEXT(NULL, user->name),
+				      CELL_OF_TEXT(NULL, user->id),
+				      CELL_OF_BOOLEAN(NULL, user->role == ROLE_ADMIN),
+				      CELL_OF_TEXT(NULL, account_role_name(user->role)),
+				      CELL_OF_BOOLEAN(NULL, user->confirmed),
+				      CELL_OF_NUMBER(NULL, user->n_nodes),
+				      CELL_OF_TIME(NULL, user->created_at_us) };
 	output_list_row(listing->output, cells);
 	listing->n_rows++;
-	(void)snprintf(listing->last, sizeof(listing->last), "%s", user->name); /* of the same size */
+	(void)snprintf(listing->last, sizeof(listing->last), "%s", user->name);
 }
 
 enum status user_list_run(const struct call *call, struct output *output, struct error *err)
 {
-	static const char *const columns[] = { "user_name", "user_id", "admin", "confirmed", "nodes", "created_at" };
+	static const char *const columns[] = { "user_name", "user_id", "admin",     "role",
+					       "confirmed", "nodes",   "created_at" };
 	CLEANUP(store) struct store *store = NULL;
 	enum status st = database_open(call->config, &store, err);
 	struct listing listing = { .output = output };
@@ -104,8 +108,78 @@ enum status user_list_run(const struct call *call, struct output *output, struct
 	do {
 		listing.n_rows = 0;
 		if (st == STATUS_OK)
-			st = store_user_list(store, listing.last, PAGE_MAX, list_user, &listing, err);
+			st = store_admin_user_list(store, NULL, listing.last, PAGE_MAX, list_user, &listing, err);
 	} while (st == STATUS_OK && listing.n_rows == PAGE_MAX);
 	output_list_end(output);
 	return st;
+}
+
+static void list_node(void *context, const struct admin_user_node *node)
+{
+	struct listing *listing = context;
+	const struct cell cells[] = { CELL_OF_TEXT(NULL, node->node_id), CELL_OF_TEXT(NULL, node->role),
+				      CELL_OF_TIME(NULL, node->since_us) };
+	output_list_row(listing->output, cells);
+	listing->n_rows++;
+	(void)snprintf(listing->last, sizeof(listing->last), "%s", node->node_id);
+}
+
+/* The name in its one form, and the database. */
+static enum status open_for(const struct call *call, user_name_text ret_name, struct store **ret_store,
+			    struct error *err)
+{
+	enum status st = user_name_canonical(call->operands[0], ret_name, err);
+	return st == STATUS_OK ? database_open(call->config, ret_store, err) : st;
+}
+
+enum status user_nodes_run(const struct call *call, struct output *output, struct error *err)
+{
+	static const char *const columns[] = { "node_id", "role", "since" };
+	CLEANUP(store) struct store *store = NULL;
+	user_name_text name;
+	enum status st = open_for(call, name, &store, err);
+	struct listing listing = { .output = output };
+	output_list_begin(output, "nodes", columns, ARRAY_LEN(columns));
+	do {
+		listing.n_rows = 0;
+		if (st == STATUS_OK)
+			st = store_admin_user_nodes(store, name, listing.last, PAGE_MAX, list_node, &listing, err);
+	} while (st == STATUS_OK && listing.n_rows == PAGE_MAX);
+	output_list_end(output);
+	return st;
+}
+
+enum status user_role_run(const struct call *call, struct output *output, struct error *err)
+{
+	CLEANUP(store) struct store *store = NULL;
+	user_name_text name;
+	char user_id[UUID_BYTES + 1];
+	enum account_role role = ROLE_USER;
+	if (!account_role_read(call->operands[1], &role))
+		return error_set(err, STATUS_INVALID, "a role is user, viewer, operator or admin");
+	enum status st = open_for(call, name, &store, err);
+	if (st == STATUS_OK)
+		st = store_admin_user_set_role(store, name, role, user_id, err);
+	if (st != STATUS_OK)
+		return st;
+	const struct cell cells[] = { CELL_OF_TEXT("user_name", name), CELL_OF_TEXT("user_id", user_id),
+				      CELL_OF_TEXT("role", account_role_name(role)) };
+	output_record(output, cells, ARRAY_LEN(cells));
+	return STATUS_OK;
+}
+
+enum status user_delete_run(const struct call *call, struct output *output, struct error *err)
+{
+	CLEANUP(store) struct store *store = NULL;
+	user_name_text name;
+	char user_id[UUID_BYTES + 1];
+	enum status st = open_for(call, name, &store, err);
+	if (st == STATUS_OK)
+		st = store_admin_user_delete(store, name, user_id, err);
+	if (st != STATUS_OK)
+		return st;
+	const struct cell cells[] = { CELL_OF_TEXT("user_name", name), CELL_OF_TEXT("user_id", user_id),
+				      CELL_OF_TEXT("result", "deleted") };
+	output_record(output, cells, ARRAY_LEN(cells));
+	return STATUS_OK;
 }

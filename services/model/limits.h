@@ -16,6 +16,14 @@ enum {
 	USER_TAGS_MAX = 32,
 	USER_TAG_BYTES_MAX = 128,
 	USER_DATA_BYTES_MAX = 408576, /* 399 KB: rest.md section 11 */
+
+
+	/* keys for machines */
+	KEYS_PER_USER_MAX = 25,
+	KEY_NAME_BYTES_MAX = 64,
+	KEY_LIFETIME_MIN_S = 86400,
+	KEY_LIFETIME_MAX_S = 31536000,
+	KEY_LIFETIME_DEFAULT_S = 7776000, /* 90 days */
 };
 
 #endif

@@ -32,6 +32,18 @@ unsigned permission_scope(const struct permission_rule *rule)
 	return 0;
 }
 
+unsigned role_scopes(enum account_role role)
+{
+	unsigned scopes = SCOPE_USER_READ | SCOPE_USER_WRITE;
+	if (role >= ROLE_VIEWER)
+		scopes |= SCOPE_FLEET_READ;
+	if (role >= ROLE_OPERATOR)
+		scopes |= SCOPE_FLEET_WRITE;
+	if (role >= ROLE_ADMIN)
+		scopes |= SCOPE_ADMIN_READ | SCOPE_ADMIN_WRITE;
+	return scopes;
+}
+
 static bool has_role(enum who who, enum account_role role)
 {
 	switch (who) {

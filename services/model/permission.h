@@ -62,7 +62,7 @@ enum scope {
 struct permission_rule {
 	enum who who;
 	enum object object;
-	bool changes; /* any method but GET */
+	bool changes; /* any method but GET, but see api/routes.h */
 };
 
 struct permission_caller {
@@ -86,6 +86,9 @@ enum permission permission_decide(const struct permission_rule *rule, const stru
 
 /* The scope that a key needs for it; 0: no key may. */
 unsigned permission_scope(const struct permission_rule *rule);
+
+/* All that a role may do; what is beyond it in a key has no effect. */
+unsigned role_scopes(enum account_role role);
 
 /* Whether the row's check needs a node in the query. */
 bool permission_needs_node(enum object object);

@@ -20,20 +20,6 @@ static struct arg arg_maybe(const bool *value)
 	return value ? arg_bool(*value) : arg_text(NULL);
 }
 
-/* A statement whose filters may be left out: planned for those that are given (fleet_plan_each in sql/queries/fleet.sql). */
-static enum status query_filtered(struct store *store, enum query query, const struct arg *args, size_t n_args,
-				  PGresult **ret_rows, struct error *err)
-{
-	struct error ignored;
-	enum status st = store_execute(store, QUERY_FLEET_PLAN_EACH, NULL, 0, NULL, err);
-	if (st != STATUS_OK)
-		return st;
-	st = store_query(store, query, args, n_args, ret_rows, err);
-	/* a connection that is lost has forgotten it; one that stays so plans more than it need */
-	IGNORE_RESULT(store_execute(store, QUERY_FLEET_PLAN_ONCE, NULL, 0, NULL, &ignored));
-	return st;
-}
-
 /* Column order: fleet_list in sql/queries/fleet.sql. */
 static struct fleet_node node_from_row(const PGresult *rows, int row)
 {
@@ -69,7 +55,7 @@ enum status store_fleet_list(struct store *store, const struct fleet_filter *fil
 				    arg_days(filter->ends_within_days),
 				    arg_text(filter->node_id) };
 	CLEANUP(pg_result) PGresult *rows = NULL;
-	enum status st = query_filtered(store, QUERY_FLEET_LIST, args, ARRAY_LEN(args), &rows, err);
+	enum status st = store_query_filtered(store, QUERY_FLEET_LIST, args, ARRAY_LEN(args), &rows, err);
 	if (st != STATUS_OK)
 		return st;
 	for (int row = 0; row < PQntuples(rows); row++) {
@@ -87,7 +73,7 @@ enum status store_fleet_count(struct store *store, const struct fleet_filter *fi
 				    arg_text(filter->type),       arg_days(filter->ends_within_days),
 				    arg_text(filter->node_id) };
 	CLEANUP(pg_result) PGresult *rows = NULL;
-	enum status st = query_filtered(store, QUERY_FLEET_COUNT, args, ARRAY_LEN(args), &rows, err);
+	enum status st = store_query_filtered(store, QUERY_FLEET_COUNT, args, ARRAY_LEN(args), &rows, err);
 	if (st == STATUS_OK)
 		*ret_total = row_i64(rows, 0, 0);
 	return st;

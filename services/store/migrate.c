@@ -43,6 +43,8 @@ static const char grant_text[] = "REVOKE CREATE ON SCHEMA public FROM PUBLIC;"
 				 "GRANT USAGE ON SCHEMA public TO cistern_app;"
 				 "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO cistern_app;"
 				 "REVOKE INSERT, UPDATE, DELETE ON schema_version FROM cistern_app;"
+				 /* events are added and read */
+				 "REVOKE UPDATE, DELETE, TRUNCATE ON audit_event FROM cistern_app;"
 				 "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO cistern_app;"
 				 "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO cistern_app;";
 

@@ -49,6 +49,9 @@ void arg_certificate(struct arg ret_args[CERTIFICATE_ARGS], const struct certifi
 /* A statement that may give rows, in text form. */
 MUST_CHECK enum status store_query(struct store *store, enum query query, const struct arg *args, size_t n_args,
 				   PGresult **ret_rows, struct error *err);
+/* A statement whose filters may be left out, planned for those that are given: plan_each in sql/queries/store.sql. */
+MUST_CHECK enum status store_query_filtered(struct store *store, enum query query, const struct arg *args,
+					    size_t n_args, PGresult **ret_rows, struct error *err);
 /* A statement whose rows nobody wants; ret_affected may be NULL. */
 MUST_CHECK enum status store_execute(struct store *store, enum query query, const struct arg *args, size_t n_args,
 				     int64_t *ret_affected, struct error *err);

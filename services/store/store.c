@@ -402,7 +402,8 @@ enum status store_batch_begin(struct store *store, struct error *err)
 		return st;
 	if (!PQenterPipelineMode(store->connection))
 		return error_set(err, STATUS_INTERNAL, "no pipeline mode");
-	return STATUS_OK;
+	const struct arg actor = arg_text(store->actor);
+	return store->actor ? store_batch_send(store, QUERY_ACT_AS, &actor, 1, err) : STATUS_OK;
 }
 
 enum status store_batch_send(struct store *store, enum query query, const struct arg *args, size_t n_args,
@@ -433,6 +434,19 @@ enum status store_batch_finish(struct store *store, struct error *err)
 	drop_connection(store); /* it was lost or is out of step: the next call opens another */
 	if (st == STATUS_OK || st == STATUS_TIMEOUT)
 		st = error_set(err, STATUS_UNAVAILABLE, "database: the batch got no answer");
+	return st;
+}
+
+enum status store_query_filtered(struct store *store, enum query query, const struct arg *args, size_t n_args,
+				 PGresult **ret_rows, struct error *err)
+{
+	struct error ignored;
+	enum status st = store_execute(store, QUERY_PLAN_EACH, NULL, 0, NULL, err);
+	if (st != STATUS_OK)
+		return st;
+	st = store_query(store, query, args, n_args, ret_rows, err);
+	/* a connection that is lost has forgotten it; one that stays so plans more than it need */
+	IGNORE_RESULT(store_execute(store, QUERY_PLAN_ONCE, NULL, 0, NULL, &ignored));
 	return st;
 }
 

@@ -40,7 +40,7 @@ MUST_CHECK enum status store_ping(struct store *store, struct error *err);
 
 /* From now on statements run in the name of `actor`, a JSON object {"user","via","source","request"} (each may be absent) that the
  * audit's triggers read: sql/migrations/0009_audit.sql. NULL: in the program's own name. The text is borrowed until then. It goes
- * before each statement, in the same round trip and transaction; not into batches. */
+ * before each statement and each batch, in the same round trip and transaction. */
 void store_act_as(struct store *store, const char *actor);
 
 /* What a transaction may tell others of when it commits (NOTIFY). */

@@ -129,7 +129,7 @@ enum status store_user_login(struct store *store, const char *user_name, struct 
 	return STATUS_OK;
 }
 
-/* Column order: user_by_id and user_list in sql/queries/user.sql. */
+/* Column order: user_by_id in sql/queries/user.sql. */
 static enum status user_from_row(const PGresult *rows, int row, struct user *ret_user, struct error *err)
 {
 	struct user user = { .super_admin = row_bool(rows, row, 3),
@@ -154,22 +154,4 @@ enum status store_user_get(struct store *store, const char *user_id, struct user
 	if (PQntuples(rows) == 0)
 		return error_set(err, STATUS_NOT_FOUND, "no such user");
 	return user_from_row(rows, 0, ret_user, err);
-}
-
-enum status store_user_list(struct store *store, const char *after, int64_t limit, user_each *each, void *context,
-			    struct error *err)
-{
-	const struct arg args[] = { arg_text(after), arg_i64(limit) };
-	CLEANUP(pg_result) PGresult *rows = NULL;
-	enum status st = store_query(store, QUERY_USER_LIST, args, ARRAY_LEN(args), &rows, err);
-	if (st != STATUS_OK)
-		return st;
-	for (int row = 0; row < PQntuples(rows); row++) {
-		struct user user;
-		st = user_from_row(rows, row, &user, err);
-		if (st != STATUS_OK)
-			return st;
-		each(context, &user);
-	}
-	return STATUS_OK;
 }

@@ -85,9 +85,4 @@ MUST_CHECK enum status store_user_login(struct store *store, const char *user_na
 MUST_CHECK enum status store_user_get(struct store *store, const char *user_id, struct user *ret_user,
 				      struct error *err);
 
-/* In order of user name, behind `after` ("" for the first page). Calls `each` for at most `limit` rows. */
-typedef void user_each(void *context, const struct user *user);
-MUST_CHECK enum status store_user_list(struct store *store, const char *after, int64_t limit, user_each *each,
-				       void *context, struct error *err);
-
 #endif

@@ -213,3 +213,68 @@ $$;
 CREATE TRIGGER audit_certificate AFTER INSERT ON node_certificate FOR EACH ROW EXECUTE FUNCTION audit_certificate();
 CREATE TRIGGER audit_certificate_revoked AFTER UPDATE OF revoked_at ON node_certificate FOR EACH ROW
 	WHEN (OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL) EXECUTE FUNCTION audit_certificate();
+
+-- The list of devices that may claim by themselves. The secret is not told; that it is another one is.
+CREATE FUNCTION audit_self_claim() RETURNS trigger LANGUAGE plpgsql AS
+$$
+BEGIN
+	PERFORM audit_write('security', CASE TG_OP WHEN 'INSERT' THEN 'self_claim.listed' WHEN 'DELETE' THEN 'self_claim.unlisted'
+			    ELSE 'self_claim.secret_changed' END, 'device', CASE TG_OP WHEN 'DELETE' THEN OLD.mac ELSE NEW.mac END);
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER audit_self_claim AFTER INSERT OR DELETE ON self_claim_device FOR EACH ROW EXECUTE FUNCTION audit_self_claim();
+CREATE TRIGGER audit_self_claim_secret AFTER UPDATE OF secret ON self_claim_device FOR EACH ROW
+	WHEN (OLD.secret IS DISTINCT FROM NEW.secret) EXECUTE FUNCTION audit_self_claim();
+
+-- Registration in bulk: opened by a person, worked off by the daemon. The rows that it makes are events of their own.
+CREATE FUNCTION audit_registration() RETURNS trigger LANGUAGE plpgsql AS
+$$
+BEGIN
+	PERFORM audit_write('security', 'registration.' || CASE TG_OP WHEN 'INSERT' THEN 'opened' ELSE NEW.state END, 'registration', NEW.request_id,
+			    jsonb_build_object('user', NEW.user_id, 'kind', NEW.kind));
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER audit_registration_opened AFTER INSERT ON registration FOR EACH ROW EXECUTE FUNCTION audit_registration();
+CREATE TRIGGER audit_registration_state AFTER UPDATE OF state ON registration FOR EACH ROW
+	WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION audit_registration();
+
+-- Who asked for a node, and who claimed an id; what comes of it is node.mapped, node.registered, certificate.recorded.
+CREATE FUNCTION audit_request() RETURNS trigger LANGUAGE plpgsql AS
+$$
+BEGIN
+	PERFORM audit_write('change', CASE TG_TABLE_NAME WHEN 'claim' THEN 'claim.begun' ELSE 'mapping.requested' END, 'node', NEW.node_id,
+			    jsonb_build_object('user', NEW.user_id));
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER audit_mapping_request AFTER INSERT ON mapping_request FOR EACH ROW EXECUTE FUNCTION audit_request();
+CREATE TRIGGER audit_claim AFTER INSERT ON claim FOR EACH ROW EXECUTE FUNCTION audit_request();
+CREATE TRIGGER audit_claim_again AFTER UPDATE OF expires_at ON claim FOR EACH ROW
+	WHEN (NEW.expires_at IS NOT NULL) EXECUTE FUNCTION audit_request();
+
+-- What an app keeps for its user: that it changed, not what it is.
+CREATE FUNCTION audit_account_data() RETURNS trigger LANGUAGE plpgsql AS
+$$
+BEGIN
+	PERFORM audit_write('change', 'account.data_changed', 'user', NEW.user_id::text);
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER audit_account_data AFTER INSERT OR UPDATE ON account_data FOR EACH ROW EXECUTE FUNCTION audit_account_data();
+
+-- For `cistern audit prune`, as the owner: what is older goes, and that it went stays. Gives the number of events.
+CREATE FUNCTION audit_prune(older_than timestamptz) RETURNS bigint LANGUAGE plpgsql AS
+$$
+DECLARE
+	n bigint;
+BEGIN
+	PERFORM set_config('cistern.audit_prune', 'yes', true);
+	DELETE FROM audit_event WHERE at < older_than;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	PERFORM set_config('cistern.audit_prune', '', true);
+	PERFORM audit_write('security', 'audit.pruned', 'audit', '', jsonb_build_object('before', older_than, 'events', n));
+	RETURN n;
+END
+$$;

@@ -1,13 +1,5 @@
 -- What an administrator sees and does to any node: store/fleet.c.
 
--- Around the next two. One plan for every choice of filters walks the whole table (1.8 s of 300 000 nodes); a plan for the filters that
--- are given walks the index up to the page's end (1 ms). PostgreSQL would choose the former after five calls.
--- name: fleet_plan_each
-SELECT set_config('plan_cache_mode', 'force_custom_plan', false);
-
--- name: fleet_plan_once
-SELECT set_config('plan_cache_mode', 'auto', false);
-
 -- The newest live certificate is the one that the node uses or is about to use.
 -- Columns: node_from_row() in store/fleet.c. $3 state, $4 online, $5..$7 of the configuration, $8 days in which the certificate ends, $9 one node
 -- Whose certificate ends is asked twice: of the index of ends, which leaves few nodes, and of the one certificate that counts.

@@ -63,13 +63,8 @@ SELECT a.user_id, a.confirmed_at IS NOT NULL, coalesce(a.password_hash, c.passwo
 FROM account a LEFT JOIN account_code c ON c.user_id = a.user_id AND c.purpose = 'signup'
 WHERE a.user_name = $1;
 
--- Columns of the next two: user_from_row() in store/user.c.
+-- Columns: user_from_row() in store/user.c.
 -- name: user_by_id
 SELECT a.user_id, a.user_name, a.display_name, a.super_admin, a.confirmed_at IS NOT NULL, us_of(a.created_at),
        (SELECT count(*) FROM node_user n WHERE n.user_id = a.user_id)
 FROM account a WHERE a.user_id = $1::uuid;
-
--- name: user_list
-SELECT a.user_id, a.user_name, a.display_name, a.super_admin, a.confirmed_at IS NOT NULL, us_of(a.created_at),
-       (SELECT count(*) FROM node_user n WHERE n.user_id = a.user_id)
-FROM account a WHERE a.user_name > $1 ORDER BY a.user_name LIMIT $2::bigint;

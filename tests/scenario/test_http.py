@@ -1,7 +1,6 @@
 """What holds for every route: addresses, tokens, sizes, rates, framing, TLS (rest.md 1, 2.1 and 15, threats.md 6 and 9)."""
 
 import base64
-import collections
 import contextlib
 import hashlib
 import hmac
@@ -17,77 +16,15 @@ import uuid
 import pytest
 import requests
 
+import matrixkit
 from stackkit import DEADLINE_S, LAMP, REPO, Stack, unique, wait_for
 
 UNAUTHORIZED = {"status": "failure", "error_code": 101017, "description": "Unauthorized", "message": "Unauthorized"}
 
-# Who may call what: anyone, either anyone or a user (who then needs a good token), a signed-in user, an administrator, or one whom
-# the node in the query belongs to. Each route is tried as nobody,
-# as the node's primary user, as a secondary one and as a stranger; that the table is whole is a test too.
-Route = collections.namedtuple("Route", "method path who")
-ROUTES = [
-    Route("GET", "/apiversions", "anyone"),
-    Route("GET", "/mqtt_host", "anyone"),
-    Route("GET", "/healthz", "anyone"),
-    Route("GET", "/readyz", "anyone"),
-    Route("GET", "/openapi.json", "anyone"),
-    Route("GET", "/docs/api", "anyone"),
-    Route("GET", "/docs/api.css", "anyone"),
-    Route("GET", "/ca/crl", "anyone"),
-    Route("GET", "/ca/node-ca.pem", "anyone"),
-    Route("POST", "/v1/user2", "anyone"),
-    Route("POST", "/v1/user", "anyone"),
-    Route("POST", "/v1/login2", "anyone"),
-    Route("POST", "/v1/login", "anyone"),
-    Route("POST", "/v1/logout2", "user"),
-    Route("POST", "/v1/logout", "user"),
-    Route("GET", "/v1/user2", "user"),
-    Route("GET", "/v1/user", "user"),
-    Route("PUT", "/v1/forgotpassword2", "anyone"),
-    Route("PUT", "/v1/forgotpassword", "anyone"),
-    Route("PUT", "/v1/password2", "user"),
-    Route("PUT", "/v1/password", "user"),
-    Route("PUT", "/v1/user2", "user"),
-    Route("PUT", "/v1/user", "user"),
-    Route("DELETE", "/v1/user2", "user"),
-    Route("DELETE", "/v1/user", "user"),
-    Route("GET", "/v1/user/custom_data", "user"),
-    Route("PUT", "/v1/user/custom_data", "user"),
-    Route("GET", "/v1/user/sessions", "user"),
-    Route("DELETE", "/v1/user/sessions", "user"),
-    Route("GET", "/v1/user/nodes", "user"),
-    Route("GET", "/v1/user/nodes/config", "node"),
-    Route("GET", "/v1/user/nodes/status", "node"),
-    Route("GET", "/v1/user/nodes/params", "node"),
-    Route("PUT", "/v1/user/nodes/params", "node"),
-    Route("PUT", "/v1/user/nodes/mapping", "user"),
-    Route("GET", "/v1/user/nodes/mapping", "user"),
-    Route("POST", "/claim/initiate", "either"),
-    Route("POST", "/claim/verify", "either"),
-    Route("GET", "/v1/admin/nodes", "admin"),
-    Route("PUT", "/v1/admin/nodes", "admin"),
-    Route("DELETE", "/v1/admin/nodes", "admin"),
-    Route("POST", "/v1/admin/nodes/revoke", "admin"),
-    Route("POST", "/v1/admin/nodes/transfer", "admin"),
-    Route("GET", "/v1/admin/nodes/certificates", "admin"),
-    Route("POST", "/v1/admin/nodes/certificate", "admin"),
-    Route("GET", "/v1/admin/nodes/connections", "admin"),
-    Route("GET", "/v1/admin/broker", "admin"),
-    Route("POST", "/v1/admin/node_ids", "admin"),
-    Route("GET", "/v1/admin/node_ids", "admin"),
-    Route("GET", "/v1/admin/node_certificates/register", "admin"),
-    Route("POST", "/v1/admin/node_certificates/register", "admin"),
-    Route("PUT", "/v1/admin/node_certificates/file", "anyone"),  # by an address with a secret: test_import.py
-    Route("GET", "/v1/admin/node_certificates/file", "anyone"),
-    Route("GET", "/v1/admin/mqtt_host", "admin"),
-    Route("GET", "/v1/admin/node_group", "admin"),
-    Route("GET", "/v1/admin/rainmaker_deployment_details", "admin"),
-    Route("GET", "/v1/admin/self_claim", "admin"),
-    Route("PUT", "/v1/admin/self_claim", "admin"),
-    Route("DELETE", "/v1/admin/self_claim", "admin"),
-]
+# The rows of services/api/routes.c. Who may ask each of them, and about what, is test_matrix.py's subject.
+ROUTES = matrixkit.rows()
 PATHS = sorted({route.path for route in ROUTES})
-CLOSED = [route for route in ROUTES if route.who not in ("anyone", "either")]
+CLOSED = [route for route in ROUTES if route.who not in ("ANYONE", "ADDRESS", "ANYONE_OR_USER")]
 
 
 def names(routes):
@@ -247,31 +184,6 @@ def test_without_a_token_every_closed_route_is_401_whatever_else_is_wrong(stack,
                     {"headers": {"Cookie": "Authorization=x; accesstoken=x"}},
                     {"params": {"accesstoken": "x", "Authorization": "x"}}):
         assert is_401(stack.request(route.method, route.path, **options))
-
-
-@pytest.mark.parametrize("route", ROUTES, ids=names(ROUTES))
-def test_with_a_token_no_route_is_401_and_the_node_s_routes_are_for_its_users(stack, new_user, route):
-    owner, guest, stranger = new_user(), new_user(), new_user()
-    node_id = unique("route")
-    stack.sql("INSERT INTO node (node_id) VALUES (%s)", node_id)
-    stack.sql("INSERT INTO node_config (node_id, config, received_at) VALUES (%s, %s, now())", node_id, json.dumps(LAMP))
-    for user, role in ((owner, "primary"), (guest, "secondary")):
-        stack.sql("INSERT INTO node_user (node_id, user_id, role) VALUES (%s, %s, %s)", node_id, user.id, role)
-    body = {"Light": {"Power": True}} if route.method == "PUT" else None
-    answers = {user: user.request(route.method, route.path, params={"node_id": node_id}, json=body)
-               for user in (owner, guest, stranger)}
-    assert 401 not in {answer.status_code for answer in answers.values()}
-    if route.who == "admin":
-        assert all(failed(answer, 403) for answer in answers.values())
-    if route.who == "node":
-        assert answers[owner].status_code == answers[guest].status_code == 200
-        assert failed(answers[stranger], 403, 404) and node_id not in answers[stranger].text
-    elif route.path == "/v1/user/nodes":
-        assert node_id in answers[owner].text and node_id in answers[guest].text and node_id not in answers[stranger].text
-    if "logout" in route.path:
-        for user in answers:
-            assert is_401(user.get("/v1/user2"))
-            user.login()  # for the next test
 
 
 def test_a_list_of_nodes_is_checked_one_by_one(stack, new_user):
