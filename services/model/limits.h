@@ -11,6 +11,13 @@ enum {
 	PARAMS_REMOTE_BYTES_MAX = 8192, /* mqtt.md section 1: stay below 8 KB towards a node */
 	ITEMS_PER_PUT_MAX = 100,        /* nodes in one PUT of parameters */
 	PAGE_MAX = 100,
+
+	SHARING_NODES_MAX = 100, /* of an invitation, or of one call that ends shares */
+	SHARING_GROUPS_MAX = 25,
+	SHARING_USERS_MAX = 100,   /* of a node, of a group */
+	SHARING_PENDING_MAX = 100, /* open invitations of a sender */
+	SHARING_DAY_MAX = 300,     /* invitations of a sender in a day */
+	SHARING_METADATA_BYTES_MAX = 8192,
 };
 
 #endif
