@@ -24,6 +24,13 @@ enum {
 	KEY_LIFETIME_MIN_S = 86400,
 	KEY_LIFETIME_MAX_S = 31536000,
 	KEY_LIFETIME_DEFAULT_S = 7776000, /* 90 days */
+
+	SHARING_NODES_MAX = 100, /* of an invitation, or of one call that ends shares */
+	SHARING_GROUPS_MAX = 25,
+	SHARING_USERS_MAX = 100,   /* of a node, of a group */
+	SHARING_PENDING_MAX = 100, /* open invitations of a sender */
+	SHARING_DAY_MAX = 300,     /* invitations of a sender in a day */
+	SHARING_METADATA_BYTES_MAX = 8192,
 };
 
 #endif
