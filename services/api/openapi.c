@@ -35,7 +35,8 @@ const char *openapi_object_name(enum object object)
 {
 	switch (object) {
 	case OBJECT_NONE: return "none";
-	case OBJECT_SELF: return "self";
+	case OBJECT_SELF:
+	case OBJECT_NODE_LIST: return "self";
 	case OBJECT_NODE:
 	case OBJECT_NODE_PARAMS: return "node";
 	case OBJECT_NODE_OWNED: return "node owned";
