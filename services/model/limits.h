@@ -23,6 +23,7 @@ enum {
 	USER_TAGS_MAX = 32,
 	USER_TAG_BYTES_MAX = 128,
 	USER_DATA_BYTES_MAX = 408576, /* 399 KB: rest.md section 11 */
+	METADATA_BYTES_MAX = 8192, /* of a node; as the database writes it */
 };
 
 #endif
