@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "api/body.h"
+#include "api/dispatch.h"
 #include "api/handlers.h"
 #include "api/limiter.h"
 #include "api/node_texts.h"
@@ -178,7 +179,11 @@ enum status challenge_verify(struct request *request, struct error *err)
 		return fail(request, answer.node_id, err);
 	st = settle(request, &answer, err);
 	if (st == STATUS_NOT_FOUND) {
-		log_warn("challenge.failed", F_STR("node", answer.node_id), F_STR("user", request->caller.user_id));
+		const struct audit_note note = { .kind = "security",
+						 .action = "challenge.failed",
+						 .object_kind = "node",
+						 .object_id = answer.node_id };
+		dispatch_note(request, &note);
 		return fail(request, answer.node_id, err);
 	}
 	if (st == STATUS_OK)

@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "model/node_id.h"
-#include "store/audit.h"
 #include "store/key.h"
 
 enum {
@@ -270,7 +269,14 @@ static const char *actor_of(struct request *request)
 	return arena_copy(request->arena, buffer_text(&text), text.len);
 }
 
-/* Who asks for what he may not: a security event. That it cannot be written does not make the answer another. */
+void dispatch_note(struct request *request, const struct audit_note *note)
+{
+	struct error err = { .status = STATUS_OK };
+	if (store_audit_note(request->store, note, &err) != STATUS_OK)
+		log_error("audit.lost", F_STR("request", request->id), F_STR("reason", err.text));
+}
+
+/* Who asks for what he may not: a security event. */
 static void note_denied(struct request *request, const char *why)
 {
 	int retry_after_s = 0;
@@ -284,10 +290,8 @@ static void note_denied(struct request *request, const char *why)
 					 .object_kind = "route",
 					 .object_id = object,
 					 .reason = why };
-	struct error err = { .status = STATUS_OK };
 	store_act_as(request->store, actor_of(request));
-	if (store_audit_note(request->store, &note, &err) != STATUS_OK)
-		log_error("audit.lost", F_STR("request", request->id), F_STR("reason", err.text));
+	dispatch_note(request, &note);
 	store_act_as(request->store, NULL);
 }
 

@@ -13,6 +13,7 @@
 #define CISTERN_API_DISPATCH_H
 
 #include "api/request.h"
+#include "store/audit.h"
 
 enum dispatch_next {
 	DISPATCH_BODY,  /* read the body, then dispatch_run() */
@@ -27,5 +28,9 @@ void dispatch_slow(struct request *request);
 
 /* Ends a request that found no place (UNAVAILABLE) or grew too large (TOO_LARGE) outside these steps. */
 void dispatch_refuse(struct request *request, enum status status, const char *reason);
+
+/* An event that no table's change tells, in the name that the handler runs in. That it cannot be written makes no answer another one: it
+ * is an error line audit.lost. */
+void dispatch_note(struct request *request, const struct audit_note *note);
 
 #endif

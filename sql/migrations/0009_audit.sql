@@ -69,13 +69,13 @@ BEGIN
 		PERFORM audit_write('security', 'account.role_changed', 'user', NEW.user_id::text,
 				    jsonb_build_object('from', account_role(OLD), 'to', account_role(NEW)));
 	END IF;
-	IF (NEW.display_name, NEW.locale) IS DISTINCT FROM (OLD.display_name, OLD.locale) THEN
+	IF (NEW.display_name, NEW.locale, NEW.tags) IS DISTINCT FROM (OLD.display_name, OLD.locale, OLD.tags) THEN
 		PERFORM audit_write('change', 'account.changed', 'user', NEW.user_id::text);
 	END IF;
 	RETURN NULL;
 END
 $$;
-CREATE TRIGGER audit_account AFTER INSERT OR DELETE OR UPDATE OF confirmed_at, password_hash, super_admin, staff_role, display_name, locale
+CREATE TRIGGER audit_account AFTER INSERT OR DELETE OR UPDATE OF confirmed_at, password_hash, super_admin, staff_role, display_name, locale, tags
 	ON account FOR EACH ROW EXECUTE FUNCTION audit_account();
 
 CREATE FUNCTION audit_session() RETURNS trigger LANGUAGE plpgsql AS

@@ -11,7 +11,7 @@ from stackkit import LAMP, unique
 
 ROWS = rows()
 ABOUT = [row for row in ROWS if str(row) in EXAMPLES and EXAMPLES[str(row)].about]
-OBJECTS_OF_USERS = {"NODE", "NODE_PARAMS", "NODE_OWNED", "NODES", "GROUPS", "REQUEST"}
+OBJECTS_OF_USERS = {"NODE", "NODE_PARAMS", "NODE_OWNED", "NODE_LIST", "NODES", "GROUPS", "REQUEST"}
 # Rows with such an object whose cells are elsewhere, or that have none before the object is known.
 ELSEWHERE = {
     "POST /claim/initiate": "names no node: test_claim.py",
@@ -130,7 +130,8 @@ class Things:
 
     def __init__(self, stack, user, other):
         self.stack, self.user, self.other = stack, user, other
-        self.of = {"node": self._nodes(), "mapping": self._mappings(), "key": self._keys(), "group": self._groups()}
+        self.of = {"node": self._nodes(), "mapping": self._mappings(), "key": self._keys(), "group": self._groups(),
+                   "session": self._sessions(), "challenge": self._challenges()}
 
     def _node(self, **users):
         node_id = unique("cell")
@@ -170,6 +171,17 @@ class Things:
 
     def _mappings(self):
         return {"own": self._mapping(self.user), "foreign": self._mapping(self.other), "unknown": "r" * 22}
+
+    def _challenges(self):
+        return {"own": self._challenge(self.user), "foreign": self._challenge(self.other), "unknown": "r" * 22, "impossible": "a b"}
+
+    @staticmethod
+    def _challenge(user):
+        return user.request("POST", "/v1/user/nodes/mapping/initiate", json={}).json()["request_id"]
+
+    def _sessions(self):
+        ((session_id,),) = self.stack.sql("SELECT session_id::text FROM session WHERE user_id = %s LIMIT 1", self.other.id)
+        return {"foreign": session_id, "unknown": "6f1d0c1e-0000-4000-8000-000000000001", "impossible": "a b"}
 
     def _keys(self):
         return {"foreign": make_key(self.stack, self.other, ["user:read"])["key_id"],

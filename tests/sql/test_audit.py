@@ -65,10 +65,10 @@ def test_pruning_forgets_what_is_older_and_says_so(db):  # noqa: F811
 
 # --- what writes into it ----------------------------------------------------------------------------------------------
 
-# Changed by no person: what nodes, the broker and the daemon report, and what hangs on a row that is an event itself.
+# Changed by no person: what nodes, the broker and the daemon report; or nothing by itself: codes, challenges, what hangs on an audited row.
 BY_NO_PERSON = {
     "account_code", "alert", "audit_event", "broker_state", "certificate_request", "crl", "dead_letter", "group_closure", "mapping_report",
-    "node_config", "node_connection", "node_key", "node_param", "ota_fetch", "ota_status", "revocation", "revocation_state",
+    "node_challenge", "node_config", "node_connection", "node_key", "node_param", "ota_fetch", "ota_status", "revocation", "revocation_state",
     "schema_version", "self_claim_challenge", "session_network", "sharing_group", "sharing_node",
 }
 
@@ -182,8 +182,10 @@ def written():
     """Of triggers, whose cases are above, and of C: every action stands there as a word of its own."""
     of_c = {action for path in (REPO / "services").glob("*/*.c") for action in
             re.findall(r'\.action = "([a-z_]+\.[a-z_]+)"', path.read_text())}
+    of_c |= {action for path in (REPO / "services" / "api").glob("*.c") for action in
+             re.findall(r'store_user_event\([^;]*"([a-z_]+\.[a-z_]+)"', path.read_text())}
     of_sql = {action for folder in ("migrations", "queries") for path in (REPO / "sql" / folder).glob("*.sql") for action in
-              re.findall(r"audit_write\('[a-z]+', '([a-z_]+\.[a-z_]+)'", path.read_text())}
+              re.findall(r"(?:audit_write\('[a-z]+'|account_event\(\w+), '([a-z_]+\.[a-z_]+)'", path.read_text())}
     return {action for action, _ in CASES} | of_c | of_sql
 
 
