@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/handlers.h"
+#include "api/node_entry.h"
 #include "model/node_id.h"
 #include "store/node.h"
 
@@ -28,12 +29,6 @@ enum status node_params(struct request *request, struct error *err)
 	return STATUS_OK;
 }
 
-static void put_connectivity(struct buffer *body, bool connected, int64_t presence_at_us)
-{
-	buffer_printf(body, "{\"connectivity\":{\"connected\":%s,\"timestamp\":%lld}}", connected ? "true" : "false",
-		      (long long)(presence_at_us / 1000));
-}
-
 enum status node_status(struct request *request, struct error *err)
 {
 	bool connected = false;
@@ -41,7 +36,7 @@ enum status node_status(struct request *request, struct error *err)
 	enum status st = store_node_presence(request->store, request->caller.user_id, request->node_id, &connected,
 					     &presence_at_us, err);
 	if (st == STATUS_OK)
-		put_connectivity(&request->reply.body, connected, presence_at_us);
+		node_put_connectivity(&request->reply.body, connected, presence_at_us);
 	return foreign_if_gone(request, st, err);
 }
 
@@ -52,30 +47,6 @@ struct list {
 	struct buffer ids, entries; /* what goes into `nodes` and `node_details` */
 	char last_id[NODE_ID_MAX + 1];
 };
-
-/* `id` for the CLI and the phones, `node_id` for the SDK (rest.md 4.1). */
-static void put_entry(struct buffer *out, const struct node_list_entry *entry, bool with_status)
-{
-	buffer_putc(out, '{');
-	reply_put_member(out, "id", entry->node_id);
-	reply_put_member(out, "node_id", entry->node_id);
-	reply_put_member(out, "role", entry->role);
-	buffer_printf(out, ",\"primary\":%s", strcmp(entry->role, "primary") == 0 ? "true" : "false");
-	if (with_status) {
-		buffer_puts(out, ",\"status\":");
-		put_connectivity(out, entry->connected, entry->presence_at_us);
-	}
-	if (entry->config_json) {
-		buffer_puts(out, ",\"config\":");
-		buffer_puts(out, entry->config_json);
-	}
-	if (entry->params_json) {
-		buffer_puts(out, ",\"params\":");
-		buffer_puts(out, entry->params_json);
-	}
-	buffer_printf(out, ",\"tags\":[],\"metadata\":{},\"mapping_timestamp\":%lld,\"is_matter\":false}",
-		      (long long)(entry->mapped_at_us / 1000000));
-}
 
 static void add_entry(void *context, const struct node_list_entry *entry)
 {
@@ -88,7 +59,7 @@ static void add_entry(void *context, const struct node_list_entry *entry)
 		return;
 	if (list->entries.len > 0)
 		buffer_putc(&list->entries, ',');
-	put_entry(&list->entries, entry, list->status);
+	node_put_entry(&list->entries, entry, list->status);
 }
 
 /* next_id is left out on the last page: clients loop while it is there. */
