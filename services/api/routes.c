@@ -11,6 +11,7 @@ enum {
 	MAPPING = 16384,
 	CLAIM = 16384,
 	PARAMS = 131072,
+	GROUP = 32768,
 	DEVICES = 262144,
 	CERTIFICATE_FILE = 16777216
 };
@@ -68,6 +69,15 @@ const struct route routes[] = {
 	  NULL, &doc_mapping_put },
 	{ METHOD_GET, "/v1/user/nodes/mapping", WHO_USER, OBJECT_REQUEST, NO_BODY, RATE_USER, mapping_get, LANE_NONE,
 	  NULL, &doc_mapping_get },
+
+	{ METHOD_GET, "/v1/user/node_group", WHO_USER, OBJECT_GROUPS, NO_BODY, RATE_USER, group_list, LANE_NONE, NULL,
+	  &doc_group_list },
+	{ METHOD_POST, "/v1/user/node_group", WHO_USER, OBJECT_GROUPS, GROUP, RATE_USER, group_post, LANE_NONE, NULL,
+	  &doc_group_post },
+	{ METHOD_PUT, "/v1/user/node_group", WHO_USER, OBJECT_GROUPS, GROUP, RATE_USER, group_put, LANE_NONE, NULL,
+	  &doc_group_put },
+	{ METHOD_DELETE, "/v1/user/node_group", WHO_USER, OBJECT_GROUPS, SMALL, RATE_USER, group_delete, LANE_NONE,
+	  NULL, &doc_group_delete },
 
 	{ METHOD_GET, "/v1/admin/nodes", WHO_VIEWER, OBJECT_FLEET, NO_BODY, RATE_USER, admin_nodes_list, LANE_NONE,
 	  NULL, &doc_admin_nodes_list },

@@ -11,6 +11,13 @@ enum {
 	PARAMS_REMOTE_BYTES_MAX = 8192, /* mqtt.md section 1: stay below 8 KB towards a node */
 	ITEMS_PER_PUT_MAX = 100,        /* nodes in one PUT of parameters */
 	PAGE_MAX = 100,
+
+	GROUPS_PER_USER_MAX = 200, /* that a user is a primary user of */
+	NODES_PER_GROUP_MAX = 500,
+	GROUP_NAME_BYTES_MAX = 256,
+	GROUP_TYPE_BYTES_MAX = 64,
+	GROUP_DESCRIPTION_BYTES_MAX = 1024,
+	GROUP_DATA_BYTES_MAX = 8192, /* of custom_data and of group_metadata; as the database writes it */
 };
 
 #endif
