@@ -121,7 +121,7 @@ static void add_node(void *context, size_t row, const struct node_list_entry *en
 	struct listing *listing = context;
 	if (listing->entries[row].len > 0)
 		buffer_putc(&listing->entries[row], ',');
-	node_put_entry(&listing->entries[row], entry, true);
+	node_put_entry(&listing->entries[row], entry, true, true);
 }
 
 static void put_fields(struct buffer *out, const struct group *group)

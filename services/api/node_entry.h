@@ -14,6 +14,9 @@
 /* {"connectivity":{"connected":true,"timestamp":<ms>}} */
 void node_put_connectivity(struct buffer *out, bool connected, int64_t presence_at_us);
 
-void node_put_entry(struct buffer *out, const struct node_list_entry *entry, bool with_status);
+/* The configuration; NULL: the node has reported none. */
+void node_put_config(struct buffer *out, const char *node_id, const char *config_json);
+
+void node_put_entry(struct buffer *out, const struct node_list_entry *entry, bool with_config, bool with_status);
 
 #endif

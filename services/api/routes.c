@@ -9,6 +9,7 @@ enum {
 	NO_BODY = 4096,
 	SMALL = 4096,
 	MAPPING = 16384,
+	NODE_TEXTS = 32768,
 	CLAIM = 16384,
 	PARAMS = 131072,
 	GROUP = 32768,
@@ -54,8 +55,12 @@ const struct route routes[] = {
 	{ METHOD_GET, "/v1/user2", WHO_USER, OBJECT_SELF, NO_BODY, RATE_USER, user_get, LANE_NONE, NULL,
 	  &doc_user_get },
 
-	{ METHOD_GET, "/v1/user/nodes", WHO_USER, OBJECT_SELF, NO_BODY, RATE_USER, nodes_list, LANE_NONE, NULL,
+	{ METHOD_GET, "/v1/user/nodes", WHO_USER, OBJECT_NODE_LIST, NO_BODY, RATE_USER, nodes_list, LANE_NONE, NULL,
 	  &doc_nodes_list },
+	{ METHOD_PUT, "/v1/user/nodes", WHO_USER, OBJECT_NODE_OWNED, NODE_TEXTS, RATE_USER, node_put, LANE_NONE, NULL,
+	  &doc_node_put },
+	{ METHOD_DELETE, "/v1/user/nodes", WHO_USER, OBJECT_NODE_OWNED, NODE_TEXTS, RATE_USER, node_delete, LANE_NONE,
+	  NULL, &doc_node_delete },
 	{ METHOD_GET, "/v1/user/nodes/config", WHO_USER, OBJECT_NODE, NO_BODY, RATE_USER, node_config, LANE_NONE, NULL,
 	  &doc_node_config },
 	{ METHOD_GET, "/v1/user/nodes/status", WHO_USER, OBJECT_NODE, NO_BODY, RATE_USER, node_status, LANE_NONE, NULL,
@@ -69,6 +74,11 @@ const struct route routes[] = {
 	  NULL, &doc_mapping_put },
 	{ METHOD_GET, "/v1/user/nodes/mapping", WHO_USER, OBJECT_REQUEST, NO_BODY, RATE_USER, mapping_get, LANE_NONE,
 	  NULL, &doc_mapping_get },
+
+	{ METHOD_POST, "/v1/user/nodes/mapping/initiate", WHO_USER, OBJECT_SELF, SMALL, RATE_USER, challenge_initiate,
+	  LANE_NONE, NULL, &doc_challenge_initiate },
+	{ METHOD_POST, "/v1/user/nodes/mapping/verify", WHO_USER, OBJECT_REQUEST, MAPPING, RATE_USER, challenge_verify,
+	  LANE_NONE, NULL, &doc_challenge_verify },
 
 	{ METHOD_GET, "/v1/user/node_group", WHO_USER, OBJECT_GROUPS, NO_BODY, RATE_USER, group_list, LANE_NONE, NULL,
 	  &doc_group_list },

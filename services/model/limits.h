@@ -11,6 +11,7 @@ enum {
 	PARAMS_REMOTE_BYTES_MAX = 8192, /* mqtt.md section 1: stay below 8 KB towards a node */
 	ITEMS_PER_PUT_MAX = 100,        /* nodes in one PUT of parameters */
 	PAGE_MAX = 100,
+	METADATA_BYTES_MAX = 8192, /* of a node; as the database writes it */
 
 	GROUPS_PER_USER_MAX = 200, /* that a user is a primary user of */
 	NODES_PER_GROUP_MAX = 500,

@@ -1,6 +1,7 @@
 #include "store/session.h"
 
 #include "store/query.h"
+#include "store/session_row.h"
 
 static enum status column_too_long(struct error *err)
 {
@@ -21,14 +22,8 @@ enum status store_session_new(struct store *store, const char *user_id, const un
 }
 
 /* Column order: session_access and session_access_params in sql/queries/session.sql. */
-static enum status query_access(struct store *store, enum query query, const char *session_id, const char *node_id,
-				struct session_access *ret_access, PGresult **ret_rows, struct error *err)
+enum status session_access_from_row(const PGresult *rows, struct session_access *ret_access, struct error *err)
 {
-	const struct arg args[] = { arg_text(session_id), arg_text(node_id) };
-	CLEANUP(pg_result) PGresult *rows = NULL;
-	enum status st = store_query(store, query, args, ARRAY_LEN(args), &rows, err);
-	if (st != STATUS_OK)
-		return st;
 	if (PQntuples(rows) == 0)
 		return error_set(err, STATUS_NOT_FOUND, "the session has ended");
 	struct session_access access = { .node_role = node_role_read(row_text(rows, 0, 2)) };
@@ -37,8 +32,20 @@ static enum status query_access(struct store *store, enum query query, const cha
 	if (!row_copy(rows, 0, 0, access.user_id, sizeof(access.user_id)))
 		return column_too_long(err);
 	*ret_access = access;
-	*ret_rows = STEAL(rows);
 	return STATUS_OK;
+}
+
+static enum status query_access(struct store *store, enum query query, const char *session_id, const char *node_id,
+				struct session_access *ret_access, PGresult **ret_rows, struct error *err)
+{
+	const struct arg args[] = { arg_text(session_id), arg_text(node_id) };
+	CLEANUP(pg_result) PGresult *rows = NULL;
+	enum status st = store_query(store, query, args, ARRAY_LEN(args), &rows, err);
+	if (st == STATUS_OK)
+		st = session_access_from_row(rows, ret_access, err);
+	if (st == STATUS_OK)
+		*ret_rows = STEAL(rows);
+	return st;
 }
 
 enum status store_session_access(struct store *store, const char *session_id, const char *node_id,

@@ -45,16 +45,21 @@ ORDER BY page.top_id, ARRAY(SELECT a.ancestor_id FROM group_closure a WHERE a.gr
 -- columns of node_list_for_user. The access to group and node is asked again: time has passed since the list was made.
 -- name: group_nodes
 SELECT w.place, m.node_id, a.role, us_of(a.mapped_at), d.connected, us_of(d.presence_at),
-       coalesce((SELECT config FROM node_config c WHERE c.node_id = m.node_id), '{}'),
+       c.config,
        (SELECT '{' || coalesce(string_agg(to_json(device)::text || ':' || params, ',' ORDER BY device), '') || '}'
-        FROM (SELECT device, '{' || string_agg(to_json(param)::text || ':' || value::text, ',' ORDER BY param) || '}' AS params
-              FROM node_param p WHERE p.node_id = m.node_id GROUP BY device) e)
+        FROM (SELECT device, '{' || coalesce(string_agg(to_json(param)::text || ':' || value::text, ',' ORDER BY param), '') || '}' AS params
+              FROM (SELECT device, param, value FROM node_param p WHERE p.node_id = m.node_id
+                    UNION ALL SELECT unnest(c.names), NULL, NULL) every (device, param, value)
+              GROUP BY device) e),
+       coalesce((SELECT json_agg(tag ORDER BY tag) FROM node_tag t WHERE t.node_id = m.node_id), '[]'),
+       coalesce((SELECT metadata FROM node_metadata x WHERE x.node_id = m.node_id), '{}')
 FROM unnest($2::text[]) WITH ORDINALITY AS w (group_id, place)
 JOIN group_node m ON m.group_id = w.group_id
 JOIN node_user o ON o.node_id = m.node_id AND o.user_id = m.added_by
 JOIN (SELECT node_id, min(role) AS role, min(mapped_at) AS mapped_at FROM node_access WHERE user_id = $1::uuid GROUP BY node_id) a
     ON a.node_id = m.node_id
 JOIN node d ON d.node_id = m.node_id
+LEFT JOIN node_config c ON c.node_id = m.node_id
 WHERE (o.role = 'primary' OR EXISTS (SELECT FROM node_user own WHERE own.node_id = m.node_id AND own.user_id = $1::uuid))
 AND EXISTS (SELECT FROM group_access g WHERE g.group_id = w.group_id AND g.user_id = $1::uuid)
 ORDER BY w.place, m.node_id;
