@@ -127,3 +127,23 @@ class Phone:
     def close(self):
         self.process.stdin.close()
         self.process.wait(timeout=DEADLINE_S)
+
+
+class Person:
+    """An account on a phone of its own: `sdk` is the SDK's user, `user` the account as the tests' other side asks."""
+
+    def __init__(self, user, phone):
+        self.user, self.phone, self.name = user, phone, user.name
+        self.sdk = phone.auth.login(user.name, user.password)
+
+    def nodes(self):
+        """The ids of all that this person sees."""
+        page = self.sdk.getUserNodes()
+        assert page["hasNext"] is False
+        return [each["id"] for each in page["nodes"]]
+
+    def received(self):
+        return self.sdk.getReceivedNodeSharingRequests()["sharedRequests"]
+
+    def sent(self):
+        return self.sdk.getIssuedNodeSharingRequests()["sharedRequests"]
