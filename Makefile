@@ -45,6 +45,8 @@ QUERIES      := $(BUILD)/gen/queries.inc
 QUERY_FILES  := $(wildcard sql/queries/*.sql)
 
 SCENARIOS    ?= tests/sql tests/scenario
+# They mostly wait: two at a time on each core. 0: one after another, in this process.
+WORKERS      ?= $(shell echo $$((2 * $(JOBS))))
 UNIT_SOURCES := $(wildcard tests/unit/*/*_test.c)
 UNIT_TESTS   := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 FUZZ_SOURCES := $(wildcard tests/fuzz/*_fuzz.c)
@@ -94,7 +96,7 @@ unit: $(UNIT_TESTS)
 	@./tools/run-unit $(UNIT_TESTS)
 
 scenario: all
-	@BUILD=$(abspath $(BUILD)) /usr/bin/python3 -m pytest -q $(SCENARIOS) $(PYTEST)
+	@BUILD=$(abspath $(BUILD)) /usr/bin/python3 -m pytest -q -n $(WORKERS) --dist loadfile $(SCENARIOS) $(PYTEST)
 
 lint:
 	@./tools/lint

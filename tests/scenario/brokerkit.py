@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from portkit import free_ports
+
 REPO = pathlib.Path(__file__).resolve().parents[2]
 PLUGIN = pathlib.Path(os.environ.get("CISTERN_PLUGIN", REPO / "build" / "cistern.so"))
 SETTINGS = REPO / "plugin" / "mosquitto.conf.in"
@@ -168,16 +170,6 @@ NO_LIMITS = {
 
 
 # --- broker -----------------------------------------------------------------------------------------------------------
-
-
-def free_ports(n):
-    sockets = [socket.socket() for _ in range(n)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 class Broker:

@@ -7,6 +7,7 @@ A phone speaks HTTPS and trusts the stack's CA and nothing else of ours. Its cal
     phone.auth.login(name, "wrong")             # raises SdkFailure with what the SDK threw
 """
 
+import fcntl
 import json
 import os
 import queue
@@ -21,13 +22,14 @@ PROGRESS = {"$ref": 0}  # as an argument: a callback that keeps what it is told 
 
 
 def install():
-    """Exactly what the lock file says; nothing when it lies there already."""
-    lock = (FOLDER / "package-lock.json").read_bytes()
-    mark = FOLDER / "node_modules" / ".installed-lock"
-    if not mark.exists() or mark.read_bytes() != lock:
-        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=FOLDER, check=True,
-                       capture_output=True, timeout=300)
-        mark.write_bytes(lock)
+    """Exactly what the lock file says, once: tests run side by side. Nothing when it lies there already."""
+    with open(FOLDER / "package-lock.json", "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted, mark = lock.read(), FOLDER / "node_modules" / ".installed-lock"
+        if not mark.exists() or mark.read_bytes() != wanted:
+            subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=FOLDER, check=True,
+                           capture_output=True, timeout=300)
+            mark.write_bytes(wanted)
 
 
 class SdkFailure(Exception):

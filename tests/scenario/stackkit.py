@@ -23,6 +23,7 @@ import psycopg2
 import requests
 
 import brokerkit
+from portkit import free_ports
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD", REPO / "build"))
@@ -86,17 +87,6 @@ def wait_for(ask, deadline_s=DEADLINE_S, what="the expected state"):
             last = why
         time.sleep(0.02)  # between two questions
     raise AssertionError(f"no {what} within {deadline_s} s; last answer: {last!r}")
-
-
-def free_ports(n):
-    sockets = [socket.socket() for _ in range(n)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 class User:

@@ -409,6 +409,7 @@ def test_many_live_sessions_are_cut_at_once(broker, daemon, pki):
 def test_a_node_that_hammers_stays_out(broker, daemon, pki):
     """A revoked node connecting from several threads while it is revoked: no session of it lives on."""
     daemon.change("+n hammer suspended")
+    pki.node("hammer")  # its certificate is made once, before threads ask for it
     got_in = []
 
     def hammer():

@@ -329,7 +329,7 @@ def test_the_socket_answers_the_daemons_user_and_no_other(stack):
     # the tools of this test may be in a folder that others cannot enter: the daemon's user gets them through a copy
     copies = stack.home.parent / unique("kit")
     copies.mkdir(mode=0o755)
-    for name in ["signerkit.py", "stackkit.py", "brokerkit.py"]:
+    for name in ["signerkit.py", "stackkit.py", "brokerkit.py", "portkit.py"]:
         (copies / name).write_bytes((kit / name).read_bytes())
         (copies / name).chmod(0o644)
     copies.chmod(0o755)
