@@ -68,15 +68,15 @@ class Remote:
 
 
 class Phone:
-    def __init__(self, stack, url=None, trusts_our_ca=True):
+    def __init__(self, stack, trusts_our_ca=True, **settings):
         install()
         environment = dict(os.environ)
         environment.pop("NODE_EXTRA_CA_CERTS", None)
         if trusts_our_ca:
             environment["NODE_EXTRA_CA_CERTS"] = stack.ca_file
-        self.process = subprocess.Popen(["node", str(FOLDER / "driver.mjs"), url or stack.ready["api_url_tls"]],
-                                        env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            ["node", str(FOLDER / "driver.mjs"), stack.ready["api_url_tls"], json.dumps(settings)],
+            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.auth = Remote(self, "auth", {})
         self.base, self.session = Remote(self, "ESPRMBase", {}), Remote(self, "ESPRMUser", {})  # their static methods
         self.answer = {}  # to the phone's questions to the device: by name of the question
