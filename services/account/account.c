@@ -1,24 +1,12 @@
 #include "account/account.h"
 
-#include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "account/password.h"
+#include "account/private.h"
 #include "account/user_name.h"
-#include "push/mailer.h"
 #include "store/session.h"
 #include "store/user.h"
-
-enum { CODE_HASH_BYTES = 32 };
-
-struct account {
-	struct account_options options;
-	struct token_key key;
-	unsigned char code_key[crypto_auth_hmacsha256_KEYBYTES];
-	password_hash_text dummy_hash; /* of a password that nobody knows */
-};
 
 /* A key of its own for codes. No token's text can be this label: tokens begin with their header. */
 static void derive_code_key(struct account *account)
@@ -78,78 +66,12 @@ void account_tokens_done(struct account_tokens *tokens)
 	sodium_memzero(tokens->refresh, sizeof(tokens->refresh));
 }
 
-/* purpose NUL user-name NUL digits: no two triples have one encoding, for none of them holds a NUL. */
-static void hash_code(const struct account *account, const char *purpose, const char *user_name, const char *code,
-		      unsigned char ret_hash[CODE_HASH_BYTES])
+void account_tell(const struct account *account, const char *user_name, enum mail_template which)
 {
-	crypto_auth_hmacsha256_state state;
-	crypto_auth_hmacsha256_init(&state, account->code_key, sizeof(account->code_key));
-	crypto_auth_hmacsha256_update(&state, (const unsigned char *)purpose, strlen(purpose) + 1);
-	crypto_auth_hmacsha256_update(&state, (const unsigned char *)user_name, strlen(user_name) + 1);
-	crypto_auth_hmacsha256_update(&state, (const unsigned char *)code, strlen(code));
-	crypto_auth_hmacsha256_final(&state, ret_hash);
-	sodium_memzero(&state, sizeof(state));
-}
-
-static enum status mail_code(const struct account *account, const char *user_name, const char *code, struct error *err)
-{
-	char text[256];
-	(void)snprintf(
-		text, sizeof(text),
-		"%s is your confirmation code.\n\nIt can be used for %d minutes. If you did not sign up, ignore this "
-		"message.\n",
-		code, CODE_LIFETIME_S / 60);
-	const struct mail mail = { .to = user_name, .subject = "Your confirmation code", .text = text, .code = code };
-	enum status st = mailer_send(account->options.mailer, &mail, err);
-	sodium_memzero(text, sizeof(text));
-	return st;
-}
-
-static enum status mail_notice(const struct account *account, const char *user_name, struct error *err)
-{
-	const struct mail mail = {
-		.to = user_name,
-		.subject = "You already have an account",
-		.text = "Somebody, perhaps you, tried to sign up with this address. You already have an "
-			"account, and nothing has changed: sign in with your password.\n"
-	};
-	return mailer_send(account->options.mailer, &mail, err);
-}
-
-enum status account_sign_up(const struct account *account, struct store *store, const char *user_name,
-			    const char *password, struct error *err)
-{
-	password_hash_text hash;
-	enum status st = password_hash(password, hash, err);
-	if (st != STATUS_OK)
-		return st;
-	char code[CODE_DIGITS + 1];
-	(void)snprintf(code, sizeof(code), "%06u", (unsigned)randombytes_uniform(1000000) % 1000000);
-	unsigned char code_hash[CODE_HASH_BYTES];
-	hash_code(account, "signup", user_name, code, code_hash);
-	const struct user_sign_up sign_up = { .user_name = user_name,
-					      .password_hash = hash,
-					      .code_hash = code_hash,
-					      .code_hash_len = sizeof(code_hash),
-					      .code_tries = CODE_TRIES,
-					      .code_lifetime_s = CODE_LIFETIME_S };
-	bool was_confirmed = false;
-	st = store_user_sign_up(store, &sign_up, &was_confirmed, err);
-	if (st == STATUS_OK)
-		st = was_confirmed ? mail_notice(account, user_name, err) : mail_code(account, user_name, code, err);
-	sodium_memzero(code, sizeof(code));
-	return st;
-}
-
-enum status account_confirm(const struct account *account, struct store *store, const char *user_name, const char *code,
-			    struct error *err)
-{
-	unsigned char code_hash[CODE_HASH_BYTES];
-	hash_code(account, "signup", user_name, code, code_hash);
-	enum status st = store_user_confirm(store, user_name, code_hash, sizeof(code_hash), err);
-	if (st == STATUS_NOT_FOUND)
-		return error_set(err, STATUS_DENIED, "wrong, used or outdated code");
-	return st;
+	struct error unsent;
+	const struct mail mail = { .to = user_name, .template = which };
+	if (mailer_send(account->options.mailer, &mail, &unsent) != STATUS_OK)
+		return; /* as the header says */
 }
 
 static void make_tokens(const struct account *account, const struct token_claims *claims, const char *user_name,
@@ -159,8 +81,9 @@ static void make_tokens(const struct account *account, const struct token_claims
 	token_put_access(&account->key, claims, &ret_tokens->access);
 }
 
-static enum status open_session(const struct account *account, struct store *store, const char *user_id,
-				const char *user_name, struct account_tokens *ret_tokens, struct error *err)
+static enum status open_session(const struct account *account, struct store *store, const struct user_login *login,
+				const struct account_sign_in *sign_in, struct account_tokens *ret_tokens,
+				struct error *err)
 {
 	char refresh[REFRESH_TOKEN_BYTES + 1];
 	unsigned char refresh_hash[REFRESH_HASH_BYTES];
@@ -168,54 +91,92 @@ static enum status open_session(const struct account *account, struct store *sto
 	enum status st = token_hash_refresh(refresh, refresh_hash, err);
 	if (st != STATUS_OK)
 		return st;
+	const struct session_start start = { .user_id = login->id,
+					     .password_hash = login->password_hash,
+					     .refresh_hash = refresh_hash,
+					     .refresh_hash_len = sizeof(refresh_hash),
+					     .lifetime_s = account->options.session_lifetime_s,
+					     .keep_max = SESSIONS_PER_USER_MAX,
+					     .source = sign_in->source,
+					     .client = sign_in->client };
 	struct token_claims claims;
-	memcpy(claims.user_id, user_id, UUID_BYTES + 1);
-	st = store_session_new(store, user_id, refresh_hash, sizeof(refresh_hash), account->options.session_lifetime_s,
-			       SESSIONS_PER_USER_MAX, claims.session_id, err);
+	memcpy(claims.user_id, login->id, sizeof(claims.user_id));
+	st = store_session_open(store, &start, claims.session_id, err);
+	if (st == STATUS_NOT_FOUND)
+		return error_set(err, STATUS_UNAUTHENTICATED, "the password was changed meanwhile");
 	if (st != STATUS_OK)
 		return st;
-	make_tokens(account, &claims, user_name, ret_tokens);
+	make_tokens(account, &claims, sign_in->user_name, ret_tokens);
 	memcpy(ret_tokens->refresh, refresh, sizeof(refresh));
 	sodium_memzero(refresh, sizeof(refresh));
 	return STATUS_OK;
 }
 
-enum status account_login(const struct account *account, struct store *store, const char *user_name,
-			  const char *password, struct account_tokens *ret_tokens, struct error *err)
+enum status account_login(const struct account *account, struct store *store, const struct account_sign_in *sign_in,
+			  struct account_tokens *ret_tokens, struct error *err)
 {
 	struct user_login login = { .confirmed = false };
-	enum status st = store_user_login(store, user_name, &login, err);
+	enum status st = store_user_login(store, sign_in->user_name, &login, err);
 	if (st != STATUS_OK && st != STATUS_NOT_FOUND)
 		return st;
 	/* a hash is computed in any case: an unknown name must take as long as a wrong password */
 	bool has_password = st == STATUS_OK && login.password_hash[0] != '\0';
-	st = password_verify(password, has_password ? login.password_hash : account->dummy_hash, err);
+	st = password_verify(sign_in->password, has_password ? login.password_hash : account->dummy_hash, err);
+	if (st == STATUS_UNAVAILABLE)
+		return st;
 	if (st != STATUS_OK || !has_password)
 		return error_set(err, STATUS_UNAUTHENTICATED, "wrong user name or password");
 	if (!login.confirmed)
 		return error_set(err, STATUS_CONFLICT, "the account is not confirmed");
-	return open_session(account, store, login.id, user_name, ret_tokens, err);
+	return open_session(account, store, &login, sign_in, ret_tokens, err);
 }
 
 enum status account_refresh(const struct account *account, struct store *store, const char *refresh_token,
-			    struct account_tokens *ret_tokens, struct error *err)
+			    const char *source, struct account_tokens *ret_tokens, struct error *err)
 {
+	static const struct session_networks networks = { REFRESH_NETWORKS_MAX, REFRESH_NETWORKS_WINDOW_S };
 	unsigned char refresh_hash[REFRESH_HASH_BYTES];
 	enum status st = token_hash_refresh(refresh_token, refresh_hash, err);
 	if (st != STATUS_OK)
 		return st;
 	struct session_user user;
-	st = store_session_refresh(store, refresh_hash, sizeof(refresh_hash), &user, err);
-	if (st == STATUS_NOT_FOUND)
-		return error_set(err, STATUS_UNAUTHENTICATED, "unknown refresh token, or its session has ended");
+	enum session_refresh outcome = SESSION_REFRESH_UNKNOWN;
+	st = store_session_refresh(store, refresh_hash, sizeof(refresh_hash), source, networks, &outcome, &user, err);
 	if (st != STATUS_OK)
 		return st;
+	if (outcome == SESSION_REFRESH_STOLEN)
+		account_tell(account, user.user_name, MAIL_SESSION_STOLEN);
+	if (outcome != SESSION_REFRESH_OK)
+		return error_set(err, STATUS_UNAUTHENTICATED, "refresh token of no session, an ended or a stolen one");
 	struct token_claims claims;
 	memcpy(claims.user_id, user.user_id, sizeof(claims.user_id));
 	memcpy(claims.session_id, user.session_id, sizeof(claims.session_id));
 	make_tokens(account, &claims, user.user_name, ret_tokens);
 	ret_tokens->refresh[0] = '\0';
 	return STATUS_OK;
+}
+
+/* The password that was checked is the one that is replaced: the store compares. */
+enum status account_change_password(const struct account *account, struct store *store,
+				    const struct account_password_change *change, struct error *err)
+{
+	struct user_login login = { .confirmed = false };
+	password_hash_text hash;
+	enum status st = store_user_login(store, change->user_name, &login, err);
+	if (st == STATUS_OK)
+		st = password_verify(change->old_password, login.password_hash, err);
+	if (st == STATUS_UNAUTHENTICATED || st == STATUS_NOT_FOUND)
+		return error_set(err, STATUS_DENIED, "the old password is wrong");
+	if (st == STATUS_OK)
+		st = password_hash(change->new_password, hash, err);
+	if (st == STATUS_OK)
+		st = store_user_change_password(store, change->user_id, change->session_id, login.password_hash, hash,
+						err);
+	if (st == STATUS_CONFLICT)
+		return error_set(err, STATUS_DENIED, "the old password or the session is no more");
+	if (st == STATUS_OK)
+		account_tell(account, change->user_name, MAIL_PASSWORD_CHANGED);
+	return st;
 }
 
 enum status account_check_token(const struct account *account, const char *token, size_t token_len,

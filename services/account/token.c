@@ -147,6 +147,9 @@ static enum status check_claims(const struct token_key *key, const json_t *paylo
 	const json_t *issued = json_object_get(payload, "iat");
 	if (!json_is_integer(issued) || json_integer_value(issued) > now_s + TOKEN_SKEW_S)
 		return error_set(err, STATUS_UNAUTHENTICATED, "the token is from the future");
+	const json_t *not_before = json_object_get(payload, "nbf"); /* none of ours has it; who adds it is heard */
+	if (not_before && (!json_is_integer(not_before) || json_integer_value(not_before) > now_s + TOKEN_SKEW_S))
+		return error_set(err, STATUS_UNAUTHENTICATED, "the token is not good yet");
 	const char *user_id = json_member_text(payload, "sub", "");
 	const char *session_id = json_member_text(payload, "sid", "");
 	if (!parse_is_uuid(user_id) || !parse_is_uuid(session_id))

@@ -57,8 +57,10 @@ struct api_options {
 	const char *public_url; /* of this API, for addresses that we give out; NULL or "": as we are called */
 	const char *mqtt_host, *mqtt_cred_host; /* told to clients; an empty second is the first */
 	int sign_in_per_minute;                 /* sign-in, sign-up and code attempts, per source and per account */
-	int claims_per_minute;                  /* claim requests, per source and per account */
-	int requests_per_second;                /* signed-in requests, per account */
+	int sign_in_failures_max;           /* wrong passwords and codes of a source at an account: api/attempts.h */
+	int sign_in_strangers_failures_max; /* and of all sources together that are new to it */
+	int claims_per_minute;              /* claim requests, per source and per account */
+	int requests_per_second;            /* signed-in requests, per account */
 	int mapping_window_s;
 };
 

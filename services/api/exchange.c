@@ -167,7 +167,9 @@ static void read_source(struct MHD_Connection *connection, unsigned char ret_sou
 		struct sockaddr_in6 v6;
 		memcpy(&v6, address, sizeof(v6));
 		memcpy(ret_source, &v6.sin6_addr, IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) ? 16 : 8);
-		(void)inet_ntop(AF_INET6, &v6.sin6_addr, ret_address, REQUEST_ADDRESS_BYTES);
+		bool is_v4 = IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr);
+		(void)inet_ntop(is_v4 ? AF_INET : AF_INET6, &v6.sin6_addr.s6_addr[is_v4 ? 12 : 0], ret_address,
+				REQUEST_ADDRESS_BYTES); /* there is room */
 	}
 }
 

@@ -18,13 +18,30 @@ enum status root_ready(struct request *request, struct error *err);
 enum status ca_crl(struct request *request, struct error *err);
 enum status ca_node_certificates(struct request *request, struct error *err);
 
-/* user_handlers.c */
+/* sign_in_handlers.c */
 enum status user_sign_up_or_confirm(struct request *request, struct error *err);
 enum status user_sign_up_slow(struct request *request, struct error *err);
 enum status user_login(struct request *request, struct error *err);
 enum status user_login_slow(struct request *request, struct error *err);
+enum status user_forgot_password(struct request *request, struct error *err);
+enum status user_forgot_password_slow(struct request *request, struct error *err);
+
+/* session_handlers.c */
 enum status user_logout(struct request *request, struct error *err);
+enum status sessions_list(struct request *request, struct error *err);
+enum status sessions_end(struct request *request, struct error *err);
+
+/* user_handlers.c */
+enum status user_change_password(struct request *request, struct error *err);
+enum status user_change_password_slow(struct request *request, struct error *err);
+enum status user_delete(struct request *request, struct error *err);
+
+/* profile_handlers.c */
 enum status user_get(struct request *request, struct error *err);
+enum status user_put(struct request *request, struct error *err);
+enum status custom_data_get(struct request *request, struct error *err);
+enum status custom_data_put(struct request *request, struct error *err);
+bool profile_locale_valid(const char *text);
 
 /* node_handlers.c */
 enum status nodes_list(struct request *request, struct error *err);

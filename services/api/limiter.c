@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-enum { KEY_BYTES_MAX = 256 };
+enum { KEY_BYTES_MAX = 320 }; /* a user name and an address */
 
 _Static_assert(crypto_shorthash_BYTES == sizeof(uint64_t), "a tag is one hash");
 
@@ -99,4 +99,17 @@ bool limiter_allows(struct limiter *limiter, enum limiter_kind kind, const void 
 		    struct limiter_rate rate, int *ret_retry_after_s)
 {
 	return look(limiter, tag_of(limiter, kind, key, key_len), rate, false, ret_retry_after_s);
+}
+
+void limiter_give_back(struct limiter *limiter, enum limiter_kind kind, const void *key, size_t key_len,
+		       struct limiter_rate rate)
+{
+	uint64_t tag = tag_of(limiter, kind, key, key_len);
+	size_t set = tag % LIMITER_SETS;
+	pthread_mutex_t *mutex = &limiter->mutexes[set % LIMITER_SHARDS];
+	pthread_mutex_lock(mutex);
+	struct bucket *bucket = bucket_for(limiter->sets[set], tag, false);
+	if (bucket)
+		bucket->used_until_us -= rate.period_us / rate.n;
+	pthread_mutex_unlock(mutex);
 }

@@ -26,6 +26,8 @@ enum limiter_kind {
 	LIMITER_SOURCE_SIGN_IN,
 	LIMITER_ACCOUNT_SIGN_IN,
 	LIMITER_ACCOUNT_CODE,
+	LIMITER_ACCOUNT_FAILURE,  /* of one source at one account */
+	LIMITER_STRANGER_FAILURE, /* of all sources that are new to the account */
 	LIMITER_ACCOUNT_REQUEST,
 	LIMITER_SOURCE_CLAIM,
 	LIMITER_ACCOUNT_CLAIM,
@@ -47,5 +49,8 @@ MUST_CHECK bool limiter_take(struct limiter *limiter, enum limiter_kind kind, co
 /* The same answer, and nothing is taken: for what is counted only when it has failed. */
 MUST_CHECK bool limiter_allows(struct limiter *limiter, enum limiter_kind kind, const void *key, size_t key_len,
 			       struct limiter_rate rate, int *ret_retry_after_s);
+/* What was taken for something that then was none of its kind. */
+void limiter_give_back(struct limiter *limiter, enum limiter_kind kind, const void *key, size_t key_len,
+		       struct limiter_rate rate);
 
 #endif

@@ -62,6 +62,73 @@ const struct route_doc doc_user_get = {
 	.summary = "The user",
 };
 
+const struct route_doc doc_user_forgot_password = {
+	.tag = "Accounts",
+	.summary = "Have a code for a new password sent, or set it with the code",
+	.request = "{\"user_name\":\"ann@example.org\"}",
+	.answer = "{\"status\":\"success\",\"description\":\"If there is such an account, a verification code has been "
+		  "sent\"}",
+};
+
+const struct route_doc doc_user_change_password = {
+	.tag = "Accounts",
+	.summary = "Change the password; the other sessions end",
+};
+
+const struct route_doc doc_user_put = {
+	.tag = "Accounts",
+	.summary = "Change name, locale or tags",
+	.request = "{\"name\":\"Ann\"}",
+	.answer = "{\"status\":\"success\",\"description\":\"Saved\"}",
+};
+
+static const struct doc_param user_delete_params[] = {
+	{ "request", "boolean", false, "true: send a code" },
+	{ "verification_code", "string", false, "delete now" },
+	{ .name = NULL },
+};
+
+const struct route_doc doc_user_delete = {
+	.tag = "Accounts",
+	.summary = "Have a code for the deletion sent, or delete the account with the code",
+	.params = user_delete_params,
+};
+
+const struct route_doc doc_custom_data_get = {
+	.tag = "Accounts",
+	.summary = "What apps keep for their user",
+};
+
+const struct route_doc doc_custom_data_put = {
+	.tag = "Accounts",
+	.summary = "Merge into it; null deletes",
+	.request = "{\"timeZone\":{\"value\":\"Europe/Paris\"}}",
+	.answer = "{\"status\":\"success\",\"description\":\"Saved\"}",
+};
+
+static const struct doc_param sessions_list_params[] = {
+	{ "num_records", "integer", false, "25, 100 at most" },
+	{ "start_id", "string", false, "next_id of the page before" },
+	{ .name = NULL },
+};
+
+const struct route_doc doc_sessions_list = {
+	.tag = "Accounts",
+	.summary = "The sessions that live, newest first",
+	.params = sessions_list_params,
+};
+
+static const struct doc_param sessions_end_params[] = {
+	{ "session_id", "string", true, "which" },
+	{ .name = NULL },
+};
+
+const struct route_doc doc_sessions_end = {
+	.tag = "Accounts",
+	.summary = "End one of them",
+	.params = sessions_end_params,
+};
+
 const struct route_doc doc_nodes_list = {
 	.tag = "Nodes",
 	.summary = "Nodes: ids, or details",

@@ -8,10 +8,12 @@
 enum {
 	NO_BODY = 4096,
 	SMALL = 4096,
+	PROFILE = 16384,
 	MAPPING = 16384,
 	CLAIM = 16384,
 	PARAMS = 131072,
 	DEVICES = 262144,
+	USER_DATA = USER_DATA_BYTES_MAX,
 	CERTIFICATE_FILE = 16777216
 };
 
@@ -52,6 +54,30 @@ const struct route routes[] = {
 	{ METHOD_GET, "/v1/user", WHO_USER, OBJECT_SELF, NO_BODY, RATE_USER, user_get, LANE_NONE, NULL, &doc_user_get },
 	{ METHOD_GET, "/v1/user2", WHO_USER, OBJECT_SELF, NO_BODY, RATE_USER, user_get, LANE_NONE, NULL,
 	  &doc_user_get },
+
+	{ METHOD_PUT, "/v1/forgotpassword", WHO_ANYONE, OBJECT_NONE, SMALL, RATE_SIGN_IN, user_forgot_password,
+	  LANE_HASH, user_forgot_password_slow, &doc_user_forgot_password },
+	{ METHOD_PUT, "/v1/forgotpassword2", WHO_ANYONE, OBJECT_NONE, SMALL, RATE_SIGN_IN, user_forgot_password,
+	  LANE_HASH, user_forgot_password_slow, &doc_user_forgot_password },
+	{ METHOD_PUT, "/v1/password", WHO_SESSION, OBJECT_SELF, SMALL, RATE_USER, user_change_password, LANE_HASH,
+	  user_change_password_slow, &doc_user_change_password },
+	{ METHOD_PUT, "/v1/password2", WHO_SESSION, OBJECT_SELF, SMALL, RATE_USER, user_change_password, LANE_HASH,
+	  user_change_password_slow, &doc_user_change_password },
+	{ METHOD_PUT, "/v1/user", WHO_USER, OBJECT_SELF, PROFILE, RATE_USER, user_put, LANE_NONE, NULL, &doc_user_put },
+	{ METHOD_PUT, "/v1/user2", WHO_USER, OBJECT_SELF, PROFILE, RATE_USER, user_put, LANE_NONE, NULL,
+	  &doc_user_put },
+	{ METHOD_DELETE, "/v1/user", WHO_SESSION, OBJECT_SELF, SMALL, RATE_USER, user_delete, LANE_NONE, NULL,
+	  &doc_user_delete },
+	{ METHOD_DELETE, "/v1/user2", WHO_SESSION, OBJECT_SELF, SMALL, RATE_USER, user_delete, LANE_NONE, NULL,
+	  &doc_user_delete },
+	{ METHOD_GET, "/v1/user/custom_data", WHO_USER, OBJECT_SELF, NO_BODY, RATE_USER, custom_data_get, LANE_NONE,
+	  NULL, &doc_custom_data_get },
+	{ METHOD_PUT, "/v1/user/custom_data", WHO_USER, OBJECT_SELF, USER_DATA, RATE_USER, custom_data_put, LANE_NONE,
+	  NULL, &doc_custom_data_put },
+	{ METHOD_GET, "/v1/user/sessions", WHO_SESSION, OBJECT_SELF, NO_BODY, RATE_USER, sessions_list, LANE_NONE, NULL,
+	  &doc_sessions_list },
+	{ METHOD_DELETE, "/v1/user/sessions", WHO_SESSION, OBJECT_SELF, SMALL, RATE_USER, sessions_end, LANE_NONE, NULL,
+	  &doc_sessions_end },
 
 	{ METHOD_GET, "/v1/user/nodes", WHO_USER, OBJECT_SELF, NO_BODY, RATE_USER, nodes_list, LANE_NONE, NULL,
 	  &doc_nodes_list },

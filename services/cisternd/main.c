@@ -149,7 +149,9 @@ static enum status start_mailer(struct app *app, struct error *err)
 						.smtp_from = config->smtp_from,
 						.smtp_user = config->smtp_user,
 						.smtp_password_file = config->smtp_password_file,
-						.ca_file = config->smtp_ca_file };
+						.ca_file = config->smtp_ca_file,
+						.template_dir = config->mail_template_dir,
+						.app_name = config->mail_app_name };
 	return mailer_start(&options, &app->mailer, err);
 }
 
@@ -262,6 +264,8 @@ static enum status start_api(struct app *app, struct error *err)
 		.mqtt_host = config->mqtt_host,
 		.mqtt_cred_host = config->mqtt_cred_host,
 		.sign_in_per_minute = (int)config->sign_in_per_minute,
+		.sign_in_failures_max = (int)config->sign_in_failures_max,
+		.sign_in_strangers_failures_max = (int)config->sign_in_strangers_failures_max,
 		.claims_per_minute = (int)config->claims_per_minute,
 		.requests_per_second = (int)config->requests_per_second,
 		.mapping_window_s = (int)config->mapping_window_s,

@@ -23,7 +23,9 @@ struct config {
 	setting_text token_key_file, token_issuer;
 	int64_t access_token_lifetime_s, session_lifetime_s;
 	int64_t sign_in_per_minute, requests_per_second;
+	int64_t sign_in_failures_max, sign_in_strangers_failures_max;
 	setting_text smtp_url, smtp_from, smtp_user, smtp_password_file, smtp_ca_file;
+	setting_text mail_template_dir, mail_app_name;
 	int64_t mapping_window_s;
 	int64_t ingest_batch_max, ingest_batch_wait_ms;
 	setting_text ca_file;

@@ -11,6 +11,11 @@ enum {
 	PARAMS_REMOTE_BYTES_MAX = 8192, /* mqtt.md section 1: stay below 8 KB towards a node */
 	ITEMS_PER_PUT_MAX = 100,        /* nodes in one PUT of parameters */
 	PAGE_MAX = 100,
+	DISPLAY_NAME_CHARACTERS_MAX = 256,
+	LOCALE_BYTES_MAX = 35, /* RFC 5646 4.4.1 */
+	USER_TAGS_MAX = 32,
+	USER_TAG_BYTES_MAX = 128,
+	USER_DATA_BYTES_MAX = 408576, /* 399 KB: rest.md section 11 */
 };
 
 #endif

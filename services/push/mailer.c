@@ -12,8 +12,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "base/utf8.h"
+#include "push/message.h"
 
-enum { TO_BYTES_MAX = 254, SUBJECT_BYTES_MAX = 120, TEXT_BYTES_MAX = 1000, CODE_BYTES_MAX = 16 };
+enum { TO_BYTES_MAX = 254, CODE_BYTES_MAX = 16, VALUES_MAX = 8 };
 
 static const int64_t retry_after_us[MAILER_TRIES - 1] = { 2000000, 10000000, 60000000 };
 
@@ -22,12 +24,15 @@ struct queued {
 	int n_tries;
 	int64_t due_at_us; /* monotonic */
 	bool has_code;
-	char to[TO_BYTES_MAX + 1], subject[SUBJECT_BYTES_MAX + 1], text[TEXT_BYTES_MAX + 1], code[CODE_BYTES_MAX + 1];
+	char to[TO_BYTES_MAX + 1], code[CODE_BYTES_MAX + 1];
+	enum mail_template template;
+	struct buffer message; /* the same bytes at each try */
 };
 
 struct mailer {
 	struct mailer_options options;
 	struct secret password;
+	struct mail_templates *templates;
 	pthread_t thread;
 	atomic_bool stopping;
 	pthread_mutex_t mutex; /* guards the queue */
@@ -36,44 +41,24 @@ struct mailer {
 	size_t n_queued;
 };
 
+static void wipe(struct buffer *buffer)
+{
+	if (buffer->bytes)
+		explicit_bzero(buffer->bytes, buffer->capacity);
+	buffer_done(buffer);
+}
+
 /* Wiped: a mail may hold a code. */
 static void queued_free(struct queued *queued)
 {
 	if (!queued)
 		return;
+	wipe(&queued->message);
 	explicit_bzero(queued, sizeof(*queued));
 	free(queued);
 }
 
 DEFINE_CLEANUP(queued, struct queued *, queued_free)
-
-/* --- what is sent --- */
-
-static void put_lines_crlf(struct buffer *out, const char *text)
-{
-	for (; *text; text++) {
-		if (*text == '\n')
-			buffer_putc(out, '\r');
-		buffer_putc(out, *text);
-	}
-}
-
-/* RFC 5322: headers, an empty line, the text. */
-static void put_message(struct buffer *out, const struct mailer_options *options, const struct queued *queued)
-{
-	time_t now_s = (time_t)(clock_now_us() / 1000000);
-	struct tm now;
-	char date[64];
-	gmtime_r(&now_s, &now);
-	if (strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", &now) == 0)
-		abort();
-	buffer_printf(out, "Date: %s\r\nFrom: <%s>\r\nTo: <%s>\r\nSubject: %s\r\n", date, options->smtp_from,
-		      queued->to, queued->subject);
-	buffer_puts(out,
-		    "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nAuto-Submitted: auto-generated\r\n"
-		    "\r\n");
-	put_lines_crlf(out, queued->text);
-}
 
 /* --- SMTP, by libcurl --- */
 
@@ -101,22 +86,28 @@ static int stop_transfer(void *context, curl_off_t a, curl_off_t b, curl_off_t c
 	return atomic_load(&mailer->stopping);
 }
 
+static bool is_set(const char *option)
+{
+	return option && *option;
+}
+
 static void set_options(CURL *curl, struct mailer *mailer, struct upload *upload)
 {
 	const struct mailer_options *options = &mailer->options;
-	bool has_login = options->smtp_user && *options->smtp_user;
+	bool has_login = is_set(options->smtp_user);
+	bool must_tls = has_login || is_set(options->ca_file);
 	(void)curl_easy_setopt(curl, CURLOPT_URL, options->smtp_url); /* a failed option fails the transfer */
 	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
 	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)MAILER_TIMEOUT_S);
 	(void)curl_easy_setopt(curl, CURLOPT_MAIL_FROM, options->smtp_from);
-	/* a password never goes out in clear, whatever the server offers */
-	(void)curl_easy_setopt(curl, CURLOPT_USE_SSL, has_login ? (long)CURLUSESSL_ALL : (long)CURLUSESSL_TRY);
+	/* a password never goes out in clear, and who names a CA wants it asked, whatever is offered or stripped on the way */
+	(void)curl_easy_setopt(curl, CURLOPT_USE_SSL, must_tls ? (long)CURLUSESSL_ALL : (long)CURLUSESSL_TRY);
 	if (has_login) {
 		(void)curl_easy_setopt(curl, CURLOPT_USERNAME, options->smtp_user);
 		(void)curl_easy_setopt(curl, CURLOPT_PASSWORD, mailer->password.bytes);
 	}
-	if (options->ca_file && *options->ca_file)
+	if (is_set(options->ca_file))
 		(void)curl_easy_setopt(curl, CURLOPT_CAINFO, options->ca_file);
 	(void)curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_READFUNCTION, read_message);
@@ -126,11 +117,21 @@ static void set_options(CURL *curl, struct mailer *mailer, struct upload *upload
 	(void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, mailer);
 }
 
+/* What the server said last, when that is what failed us. 5yz: "the same request will not succeed" (RFC 5321 4.2.1). */
+static enum status status_of_reply(CURL *curl, CURLcode result, struct error *err)
+{
+	long reply = 0;
+	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply); /* 0 when it said nothing */
+	if (reply < 400)
+		return error_set(err, STATUS_UNAVAILABLE, "%s", curl_easy_strerror(result));
+	return error_set(err, reply < 500 ? STATUS_UNAVAILABLE : STATUS_DENIED, "the server answered %ld: %s", reply,
+			 curl_easy_strerror(result));
+}
+
+/* DENIED: not to be tried again. */
 static enum status transfer(struct mailer *mailer, const struct queued *queued, struct error *err)
 {
-	CLEANUP(buffer) struct buffer message = { 0 };
-	put_message(&message, &mailer->options, queued);
-	struct upload upload = { .message = &message };
+	struct upload upload = { .message = &queued->message };
 	CURL *curl = curl_easy_init();
 	struct curl_slist *to = curl_slist_append(NULL, queued->to);
 	if (!curl || !to)
@@ -138,17 +139,15 @@ static enum status transfer(struct mailer *mailer, const struct queued *queued, 
 	set_options(curl, mailer, &upload);
 	(void)curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, to);
 	CURLcode result = curl_easy_perform(curl);
+	enum status st = result == CURLE_OK ? STATUS_OK : status_of_reply(curl, result, err);
 	curl_slist_free_all(to);
 	curl_easy_cleanup(curl);
-	explicit_bzero(message.bytes, message.len);
-	if (result != CURLE_OK)
-		return error_set(err, STATUS_UNAVAILABLE, "%s", curl_easy_strerror(result));
-	return STATUS_OK;
+	return st;
 }
 
 static const char *why_not_smtp(const struct mailer *mailer, const char *to)
 {
-	if (!mailer->options.smtp_url || !*mailer->options.smtp_url)
+	if (!is_set(mailer->options.smtp_url))
 		return "no smtp_url";
 	return strchr(to, '@') ? NULL : "not an e-mail address";
 }
@@ -156,20 +155,22 @@ static const char *why_not_smtp(const struct mailer *mailer, const char *to)
 /* True when the mail is done with, one way or the other. */
 static bool deliver(struct mailer *mailer, struct queued *queued)
 {
-	const char *why = why_not_smtp(mailer, queued->to);
+	const char *why = why_not_smtp(mailer, queued->to), *template = mail_template_name(queued->template);
 	if (why) {
-		log_info("mail.logged", F_STR("reason", why), F_STR("to", queued->to),
-			 F_STR("subject", queued->subject), F_STR("code", queued->has_code ? queued->code : NULL));
+		log_info("mail.logged", F_STR("reason", why), F_STR("to", queued->to), F_STR("template", template),
+			 F_STR("code", queued->has_code ? queued->code : NULL));
 		return true;
 	}
 	struct error err;
-	if (transfer(mailer, queued, &err) == STATUS_OK) {
-		log_info("mail.sent", F_STR("to", queued->to), F_STR("subject", queued->subject));
+	enum status st = transfer(mailer, queued, &err);
+	if (st == STATUS_OK) {
+		log_info("mail.sent", F_STR("to", queued->to), F_STR("template", template));
 		return true;
 	}
 	queued->n_tries++;
-	if (queued->n_tries == MAILER_TRIES) {
-		log_error("mail.failed", F_STR("to", queued->to), F_STR("reason", err.text));
+	if (st == STATUS_DENIED || queued->n_tries == MAILER_TRIES) {
+		log_error("mail.failed", F_STR("to", queued->to), F_STR("template", template),
+			  F_STR("reason", err.text), F_I64("tries", queued->n_tries));
 		return true;
 	}
 	log_warn("mail.retry", F_STR("to", queued->to), F_STR("reason", err.text), F_I64("tries", queued->n_tries));
@@ -239,15 +240,6 @@ static void *run(void *context)
 	return NULL;
 }
 
-static bool one_line(const char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			return false;
-	}
-	return true;
-}
-
 static bool copy_text(char *to, size_t size, const char *text)
 {
 	size_t len = strnlen(text, size);
@@ -257,28 +249,63 @@ static bool copy_text(char *to, size_t size, const char *text)
 	return true;
 }
 
-static enum status queued_new(const struct mail *mail, struct queued **ret_queued, struct error *err)
+/* The sender's values and those that go without saying. */
+static enum status render(const struct mailer *mailer, const struct mail *mail, struct buffer *ret_subject,
+			  struct buffer *ret_text, struct error *err)
 {
-	/* `<`, `>` and blanks would end or double the address in the envelope */
-	if (!one_line(mail->to) || strpbrk(mail->to, "<> ") || !one_line(mail->subject))
-		return error_set(err, STATUS_INVALID, "a mail's address or subject is not one line");
+	struct mail_value values[VALUES_MAX + 3];
+	size_t n_values = 0;
+	if (mail->n_values > VALUES_MAX)
+		return error_set(err, STATUS_INTERNAL, "a mail has too many values");
+	values[n_values++] = (struct mail_value){ "app", mailer->options.app_name ? mailer->options.app_name : "" };
+	values[n_values++] = (struct mail_value){ "name", mail->to };
+	if (mail->code)
+		values[n_values++] = (struct mail_value){ "code", mail->code };
+	for (size_t i = 0; i < mail->n_values; i++)
+		values[n_values++] = mail->values[i];
+	return mail_templates_render(mailer->templates, mail->template, values, n_values, ret_subject, ret_text, err);
+}
+
+static enum status put_message(const struct mailer *mailer, const struct mail *mail, struct buffer *ret_message,
+			       struct error *err)
+{
+	struct buffer subject = { .bytes = NULL }, text = { .bytes = NULL };
+	enum status st = render(mailer, mail, &subject, &text, err);
+	if (st == STATUS_OK) {
+		const struct message message = { .from = mailer->options.smtp_from,
+						 .to = mail->to,
+						 .subject = buffer_text(&subject),
+						 .text = buffer_text(&text) };
+		message_put(ret_message, &message);
+	}
+	wipe(&subject);
+	wipe(&text);
+	return st;
+}
+
+static enum status queued_new(const struct mailer *mailer, const struct mail *mail, struct queued **ret_queued,
+			      struct error *err)
+{
+	if (!message_address_valid(mail->to))
+		return error_set(err, STATUS_INVALID, "a mail's address could be two");
 	CLEANUP(queued) struct queued *queued = calloc(1, sizeof(*queued));
 	if (!queued)
 		abort();
 	queued->has_code = mail->code != NULL;
+	queued->template = mail->template;
 	if (!copy_text(queued->to, sizeof(queued->to), mail->to) ||
-	    !copy_text(queued->subject, sizeof(queued->subject), mail->subject) ||
-	    !copy_text(queued->text, sizeof(queued->text), mail->text) ||
 	    !copy_text(queued->code, sizeof(queued->code), mail->code ? mail->code : ""))
 		return error_set(err, STATUS_TOO_LARGE, "a field of a mail is too long");
-	*ret_queued = STEAL(queued);
-	return STATUS_OK;
+	enum status st = put_message(mailer, mail, &queued->message, err);
+	if (st == STATUS_OK)
+		*ret_queued = STEAL(queued);
+	return st;
 }
 
 enum status mailer_send(struct mailer *mailer, const struct mail *mail, struct error *err)
 {
 	CLEANUP(queued) struct queued *queued = NULL;
-	enum status st = queued_new(mail, &queued, err);
+	enum status st = queued_new(mailer, mail, &queued, err);
 	if (st != STATUS_OK)
 		return st;
 	pthread_mutex_lock(&mailer->mutex);
@@ -308,6 +335,7 @@ static void mailer_free(struct mailer *mailer)
 	if (n_dropped > 0)
 		log_warn("mail.dropped", F_U64("mails", n_dropped));
 	secret_done(&mailer->password);
+	mail_templates_close(mailer->templates);
 	pthread_cond_destroy(&mailer->changed);
 	pthread_mutex_destroy(&mailer->mutex);
 	free(mailer);
@@ -330,9 +358,13 @@ enum status mailer_start(const struct mailer_options *options, struct mailer **r
 {
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
 		return error_set(err, STATUS_INTERNAL, "libcurl does not start");
+	if (!message_address_valid(options->smtp_from))
+		return error_set(err, STATUS_INVALID, "smtp_from is not one address");
+	if (options->app_name && !utf8_valid(options->app_name, strlen(options->app_name)))
+		return error_set(err, STATUS_INVALID, "mail_app_name is not UTF-8");
 	struct mailer *mailer = mailer_new(options);
-	enum status st = STATUS_OK;
-	if (options->smtp_password_file && *options->smtp_password_file)
+	enum status st = mail_templates_open(options->template_dir, &mailer->templates, err);
+	if (st == STATUS_OK && is_set(options->smtp_password_file))
 		st = secret_read(&mailer->password, options->smtp_password_file, err);
 	if (st == STATUS_OK && pthread_create(&mailer->thread, NULL, run, mailer) != 0)
 		st = error_set(err, STATUS_UNAVAILABLE, "no thread for mail");

@@ -1,4 +1,4 @@
-/* push/mailer.h - mail to people: confirmation codes and notices.
+/* push/mailer.h - mail to people: confirmation codes, notices and invitations.
  *
  * A queue in memory and one thread that talks SMTP. In memory on purpose: a code in clear never touches the database, and
  * who got no mail asks again. Without an SMTP server, or for a user name that is a phone number, the mail is written to
@@ -6,7 +6,9 @@
  *
  * Queue:   MAILER_QUEUE_MAX mails; full -> LIMIT, nothing waits. The mailer's thread drains it; at stop a transfer
  *          is cut within a second and what is left is dropped with a count in the log (`mail.dropped`).
- * Retry:   MAILER_TRIES times a mail, with growing delay, while younger ones pass it; then `mail.failed` and it is gone.
+ * Retry:   MAILER_TRIES times a mail, with growing delay, while younger ones pass it; then `mail.failed` and it is gone. What
+ *          the server refuses for good (5xx) is `mail.failed` at once. A mail keeps its Message-ID over all tries.
+ * TLS:     STARTTLS where the server offers it; always, with the certificate checked, for a login or with a CA of its own.
  * Thread:  mailer_send() from any thread, never blocks. mailer_start() and mailer_stop() from main.
  * Memory:  mailer_start() makes it, mailer_stop() ends it (NULL is fine). Mails are copied.
  * Errors:  LIMIT the queue is full. TOO_LARGE a field is too long. INVALID an address that could not be one line.
@@ -16,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/macros.h"
+#include "push/mail_template.h"
 
 enum { MAILER_QUEUE_MAX = 256, MAILER_TRIES = 4, MAILER_TIMEOUT_S = 20 };
 
@@ -26,17 +29,21 @@ struct mailer_options {
 	const char *smtp_from;          /* the sender's address */
 	const char *smtp_user;          /* NULL or "": no login */
 	const char *smtp_password_file; /* NULL or "": none */
-	const char *ca_file; /* whom the server's certificate must chain to; NULL or "": the system's store */
+	const char *ca_file;      /* whom the server's certificate must chain to; NULL or "": the system's store */
+	const char *template_dir; /* NULL or "": only the texts that are compiled in */
+	const char *app_name;     /* what the operator calls the service: {app} */
 };
 
 struct mail {
-	const char *to;      /* an account's user name in canonical form */
-	const char *subject; /* one line of ASCII */
-	const char *text;    /* plain text, lines end in \n */
-	const char *code;    /* what the log names when there is no server; NULL: a notice without a code */
+	const char *to; /* an account's user name in canonical form */
+	enum mail_template template;
+	const struct mail_value
+		*values; /* for the template's places; NULL: none. app, name and code go without saying */
+	size_t n_values;
+	const char *code; /* {code}, and what the log names when there is no server; NULL: a notice without a code */
 };
 
-/* The options' texts must outlive the mailer. Reads the password file. */
+/* The options' texts must outlive the mailer. Reads the password file and the templates. */
 MUST_CHECK enum status mailer_start(const struct mailer_options *options, struct mailer **ret_mailer,
 				    struct error *err);
 void mailer_stop(struct mailer *mailer);

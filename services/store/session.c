@@ -1,5 +1,7 @@
 #include "store/session.h"
 
+#include <string.h>
+
 #include "store/query.h"
 
 static enum status column_too_long(struct error *err)
@@ -7,16 +9,22 @@ static enum status column_too_long(struct error *err)
 	return error_set(err, STATUS_INTERNAL, "a column of session is longer than its limit");
 }
 
-enum status store_session_new(struct store *store, const char *user_id, const unsigned char *refresh_hash,
-			      size_t refresh_hash_len, int64_t lifetime_s, int64_t keep_max,
-			      char ret_session_id[UUID_BYTES + 1], struct error *err)
+enum status store_session_open(struct store *store, const struct session_start *start,
+			       char ret_session_id[UUID_BYTES + 1], struct error *err)
 {
-	const struct arg args[] = { arg_text(user_id), arg_bytes(refresh_hash, refresh_hash_len), arg_i64(lifetime_s),
-				    arg_i64(keep_max - 1) };
+	const struct arg args[] = { arg_text(start->user_id),
+				    arg_text(start->password_hash),
+				    arg_bytes(start->refresh_hash, start->refresh_hash_len),
+				    arg_i64(start->lifetime_s),
+				    arg_i64(start->keep_max),
+				    arg_text(start->source),
+				    arg_text(start->client) };
 	CLEANUP(pg_result) PGresult *rows = NULL;
-	enum status st = store_query(store, QUERY_SESSION_NEW, args, ARRAY_LEN(args), &rows, err);
+	enum status st = store_query(store, QUERY_SESSION_OPEN, args, ARRAY_LEN(args), &rows, err);
 	if (st != STATUS_OK)
 		return st;
+	if (row_text(rows, 0, 0)[0] == '\0')
+		return error_set(err, STATUS_NOT_FOUND, "the account or the password is no more");
 	return row_copy(rows, 0, 0, ret_session_id, UUID_BYTES + 1) ? STATUS_OK : column_too_long(err);
 }
 
@@ -58,29 +66,97 @@ enum status store_session_access_params(struct store *store, const char *session
 	return st;
 }
 
+static bool read_refresh(const char *word, enum session_refresh *ret_refresh)
+{
+	static const char *const words[] = { "ok", "unknown", "ended", "stolen" };
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (strcmp(word, words[i]) != 0)
+			continue;
+		*ret_refresh = (enum session_refresh)i;
+		return true;
+	}
+	return false;
+}
+
 /* Column order: session_refresh in sql/queries/session.sql. */
 enum status store_session_refresh(struct store *store, const unsigned char *refresh_hash, size_t refresh_hash_len,
-				  struct session_user *ret_user, struct error *err)
+				  const char *source, struct session_networks networks,
+				  enum session_refresh *ret_refresh, struct session_user *ret_user, struct error *err)
 {
-	const struct arg args[] = { arg_bytes(refresh_hash, refresh_hash_len) };
+	const struct arg args[] = { arg_bytes(refresh_hash, refresh_hash_len), arg_text(source), arg_i64(networks.max),
+				    arg_i64(networks.window_s) };
 	CLEANUP(pg_result) PGresult *rows = NULL;
 	enum status st = store_query(store, QUERY_SESSION_REFRESH, args, ARRAY_LEN(args), &rows, err);
 	if (st != STATUS_OK)
 		return st;
-	if (PQntuples(rows) == 0)
-		return error_set(err, STATUS_NOT_FOUND, "no live session has this refresh token");
 	struct session_user user;
-	if (!row_copy(rows, 0, 0, user.session_id, sizeof(user.session_id)) ||
-	    !row_copy(rows, 0, 1, user.user_id, sizeof(user.user_id)) ||
-	    !row_copy(rows, 0, 2, user.user_name, sizeof(user.user_name)))
+	if (!row_copy(rows, 0, 1, user.session_id, sizeof(user.session_id)) ||
+	    !row_copy(rows, 0, 2, user.user_id, sizeof(user.user_id)) ||
+	    !row_copy(rows, 0, 3, user.user_name, sizeof(user.user_name)))
 		return column_too_long(err);
+	if (!read_refresh(row_text(rows, 0, 0), ret_refresh))
+		return error_set(err, STATUS_INTERNAL, "a refresh has no known outcome");
 	*ret_user = user;
 	return STATUS_OK;
 }
 
-enum status store_session_end(struct store *store, const char *user_id, const char *session_id, bool all,
-			      struct error *err)
+static const char *end_reason(enum session_end why)
 {
-	const struct arg args[] = { arg_text(user_id), arg_text(session_id), arg_bool(all) };
-	return store_execute(store, QUERY_SESSION_END, args, ARRAY_LEN(args), NULL, err);
+	switch (why) {
+	case SESSION_END_LOGOUT: return "logout";
+	case SESSION_END_REVOKED: break;
+	}
+	return "revoked";
+}
+
+enum status store_session_end(struct store *store, const char *user_id, const char *session_id, bool all,
+			      enum session_end why, struct error *err)
+{
+	const struct arg args[] = { arg_text(user_id), arg_text(session_id), arg_bool(all), arg_text(end_reason(why)) };
+	int64_t n_ended = 0;
+	enum status st = store_execute(store, QUERY_SESSION_END, args, ARRAY_LEN(args), &n_ended, err);
+	if (st != STATUS_OK)
+		return st;
+	return n_ended > 0 ? STATUS_OK : error_set(err, STATUS_NOT_FOUND, "no such live session");
+}
+
+/* Column order: session_list in sql/queries/session.sql. */
+static enum status session_from_row(const PGresult *rows, int row, struct session *ret_session, struct error *err)
+{
+	struct session session = { .created_at_us = row_i64(rows, row, 1),
+				   .last_used_at_us = row_i64(rows, row, 2),
+				   .expires_at_us = row_i64(rows, row, 3) };
+	if (!row_copy(rows, row, 0, session.id, sizeof(session.id)) ||
+	    !row_copy(rows, row, 4, session.source, sizeof(session.source)) ||
+	    !row_copy(rows, row, 5, session.client, sizeof(session.client)))
+		return column_too_long(err);
+	*ret_session = session;
+	return STATUS_OK;
+}
+
+enum status store_session_list(struct store *store, const char *user_id, const char *after, int64_t limit,
+			       session_each *each, void *context, struct error *err)
+{
+	const struct arg args[] = { arg_text(user_id), arg_text(after), arg_i64(limit) };
+	CLEANUP(pg_result) PGresult *rows = NULL;
+	enum status st = store_query(store, QUERY_SESSION_LIST, args, ARRAY_LEN(args), &rows, err);
+	for (int row = 0; st == STATUS_OK && row < PQntuples(rows); row++) {
+		struct session session;
+		st = session_from_row(rows, row, &session, err);
+		if (st == STATUS_OK)
+			each(context, &session);
+	}
+	return st;
+}
+
+enum status store_session_knows_network(struct store *store, const char *user_name, const char *source, bool *ret_knows,
+					struct error *err)
+{
+	const struct arg args[] = { arg_text(user_name), arg_text(source) };
+	CLEANUP(pg_result) PGresult *rows = NULL;
+	enum status st = store_query(store, QUERY_SESSION_KNOWS_NETWORK, args, ARRAY_LEN(args), &rows, err);
+	if (st != STATUS_OK)
+		return st;
+	*ret_knows = row_bool(rows, 0, 0);
+	return STATUS_OK;
 }

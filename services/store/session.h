@@ -28,15 +28,35 @@ struct session_access {
 	unsigned scopes; /* of the key */
 };
 
+enum { SESSION_CLIENT_BYTES_MAX = 200, SESSION_SOURCE_BYTES_MAX = 45 };
+
+/* As its owner sees it. Times are microseconds since 1970 UTC. */
+struct session {
+	char id[UUID_BYTES + 1];
+	int64_t created_at_us, last_used_at_us, expires_at_us;
+	char source[SESSION_SOURCE_BYTES_MAX + 1]; /* "" when not known */
+	char client[SESSION_CLIENT_BYTES_MAX + 1];
+};
+
 struct session_user {
 	char session_id[UUID_BYTES + 1], user_id[UUID_BYTES + 1];
 	char user_name[USER_NAME_BYTES_MAX + 1];
 };
 
-/* Also forgets the user's dead sessions, and the longest unused ones beyond keep_max. */
-MUST_CHECK enum status store_session_new(struct store *store, const char *user_id, const unsigned char *refresh_hash,
-					 size_t refresh_hash_len, int64_t lifetime_s, int64_t keep_max,
-					 char ret_session_id[UUID_BYTES + 1], struct error *err);
+/* What a new session begins with. */
+struct session_start {
+	const char *user_id;
+	const char *password_hash; /* the one that was checked; NULL: the user was known by other means */
+	const unsigned char *refresh_hash;
+	size_t refresh_hash_len;
+	int64_t lifetime_s, keep_max;
+	const char *source; /* an address as text; NULL: not known */
+	const char *client; /* SESSION_CLIENT_BYTES_MAX */
+};
+
+/* NOT_FOUND: the account is gone, or its password is another by now. The longest unused beyond keep_max end. */
+MUST_CHECK enum status store_session_open(struct store *store, const struct session_start *start,
+					  char ret_session_id[UUID_BYTES + 1], struct error *err);
 /* `node_id` may be NULL. */
 MUST_CHECK enum status store_session_access(struct store *store, const char *session_id, const char *node_id,
 					    struct session_access *ret_access, struct error *err);
@@ -44,11 +64,37 @@ MUST_CHECK enum status store_session_access(struct store *store, const char *ses
 MUST_CHECK enum status store_session_access_params(struct store *store, const char *session_id, const char *node_id,
 						   struct session_access *ret_access, struct buffer *ret_json,
 						   struct error *err);
-/* Marks the session as used now. */
+enum session_refresh {
+	SESSION_REFRESH_OK,
+	SESSION_REFRESH_UNKNOWN, /* nobody's; ret_user says nothing */
+	SESSION_REFRESH_ENDED,   /* of a session that has ended; the audit knows */
+	SESSION_REFRESH_STOLEN,  /* from too many networks: the session has ended just now */
+};
+
+/* How many networks a refresh token may come from within a time. */
+struct session_networks {
+	int64_t max, window_s;
+};
+
+/* Marks the session as used now, from there. */
 MUST_CHECK enum status store_session_refresh(struct store *store, const unsigned char *refresh_hash,
-					     size_t refresh_hash_len, struct session_user *ret_user, struct error *err);
-/* One session, or all of the user's. Ending what has ended is fine. */
+					     size_t refresh_hash_len, const char *source,
+					     struct session_networks networks, enum session_refresh *ret_refresh,
+					     struct session_user *ret_user, struct error *err);
+
+enum session_end { SESSION_END_LOGOUT, SESSION_END_REVOKED };
+
+/* One session, or all of the user's. NOT_FOUND: there was none to end. */
 MUST_CHECK enum status store_session_end(struct store *store, const char *user_id, const char *session_id, bool all,
-					 struct error *err);
+					 enum session_end why, struct error *err);
+
+/* Live sessions, newest first, behind `after` (NULL for the first page). Calls `each` for at most `limit` rows. */
+typedef void session_each(void *context, const struct session *session);
+MUST_CHECK enum status store_session_list(struct store *store, const char *user_id, const char *after, int64_t limit,
+					  session_each *each, void *context, struct error *err);
+
+/* Whether a session of that account has been in the network of `source`; no for a name that is nobody's. */
+MUST_CHECK enum status store_session_knows_network(struct store *store, const char *user_name, const char *source,
+						   bool *ret_knows, struct error *err);
 
 #endif

@@ -40,6 +40,16 @@ struct user_sign_up {
 	const unsigned char *code_hash;
 	size_t code_hash_len;
 	int code_tries, code_lifetime_s;
+	const char *locale; /* NULL: none */
+};
+
+/* A code that comes by mail to somebody who has an account. */
+struct user_code {
+	const char *user_name;
+	const char *purpose; /* forgot, delete */
+	const unsigned char *hash;
+	size_t hash_len;
+	int tries, lifetime_s;
 };
 
 /* Makes the account if it is new; an unconfirmed one gets the new code and password in the old ones' place, a confirmed
@@ -50,6 +60,22 @@ MUST_CHECK enum status store_user_sign_up(struct store *store, const struct user
 /* One try. NOT_FOUND: no live code, or not this one; the try is spent. */
 MUST_CHECK enum status store_user_confirm(struct store *store, const char *user_name, const unsigned char *code_hash,
 					  size_t code_hash_len, struct error *err);
+/* In the place of a former code of that purpose. A name without a confirmed account gets none, and takes as long. */
+MUST_CHECK enum status store_user_send_code(struct store *store, const struct user_code *code, bool *ret_is_known,
+					    struct error *err);
+/* One try of a code `forgot`. OK: the password is the new one and every session has ended. NOT_FOUND: as above. */
+MUST_CHECK enum status store_user_reset(struct store *store, const char *user_name, const unsigned char *code_hash,
+					size_t code_hash_len, const char *password_hash, struct error *err);
+/* In the place of `old_hash`, by a session that lives; the others end. CONFLICT: one of the two is no more. */
+MUST_CHECK enum status store_user_change_password(struct store *store, const char *user_id, const char *session_id,
+						  const char *old_hash, const char *new_hash, struct error *err);
+/* One try of a code `delete`. OK: the account and all that hangs on it is gone. NOT_FOUND: as above. CONFLICT: the last
+ * administrator; no try is spent. */
+MUST_CHECK enum status store_user_delete(struct store *store, const char *user_name, const unsigned char *code_hash,
+					 size_t code_hash_len, struct error *err);
+/* A security event of the audit about that account, or about nobody: `action` as docs/audit.md lists them. */
+MUST_CHECK enum status store_user_event(struct store *store, const char *user_name, const char *action,
+					struct error *err);
 /* A confirmed account at once. */
 MUST_CHECK enum status store_user_add(struct store *store, const char *user_name, const char *password_hash,
 				      bool super_admin, char ret_user_id[UUID_BYTES + 1], struct error *err);

@@ -1,11 +1,5 @@
--- name: session_new
-WITH dead AS (
-	DELETE FROM session WHERE user_id = $1::uuid AND (ended_at IS NOT NULL OR expires_at <= now() OR session_id IN (
-		SELECT session_id FROM session WHERE user_id = $1::uuid AND ended_at IS NULL AND expires_at > now()
-		ORDER BY last_used_at DESC, session_id OFFSET $4::bigint))
-)
-INSERT INTO session (user_id, refresh_hash, expires_at)
-VALUES ($1::uuid, $2::bytea, now() + $3::bigint * interval '1 second') RETURNING session_id;
+-- name: session_open
+SELECT session_open($1::uuid, $2, $3::bytea, $4::bigint * interval '1 second', $5::bigint, $6::inet, $7);
 
 -- Access by a group is asked by a function, which costs nothing where the node is the user's own: written out here, the view would be set up
 -- by every execution, needed or not, and halve the rate of the most frequent request.
@@ -30,10 +24,22 @@ CROSS JOIN LATERAL (SELECT coalesce(n.role, node_role_of(s.user_id, $2)) AS role
 WHERE s.session_id = $1::uuid AND s.ended_at IS NULL AND s.expires_at > now();
 
 -- name: session_refresh
-UPDATE session s SET last_used_at = now() FROM account a
-WHERE s.refresh_hash = $1::bytea AND s.ended_at IS NULL AND s.expires_at > now() AND a.user_id = s.user_id
-RETURNING s.session_id, s.user_id, a.user_name;
+SELECT outcome, the_session, the_user, the_name
+FROM session_refresh($1::bytea, $2::inet, $3::bigint, $4::bigint * interval '1 second');
 
 -- name: session_end
-UPDATE session SET ended_at = now()
-WHERE user_id = $1::uuid AND ($3::boolean OR session_id = $2::uuid) AND ended_at IS NULL;
+UPDATE session SET ended_at = now(), end_reason = $4
+WHERE user_id = $1::uuid AND ($3::boolean OR session_id = $2::uuid) AND ended_at IS NULL AND expires_at > now();
+
+-- Newest first, behind the session $2.
+-- name: session_list
+SELECT session_id, us_of(created_at), us_of(last_used_at), us_of(expires_at), coalesce(host(source), ''), client
+FROM session s WHERE user_id = $1::uuid AND ended_at IS NULL AND expires_at > now()
+	AND ($2::uuid IS NULL OR (created_at, session_id) < (SELECT c.created_at, c.session_id FROM session c
+		WHERE c.session_id = $2::uuid AND c.user_id = $1::uuid))
+ORDER BY created_at DESC, session_id DESC LIMIT $3::bigint;
+
+-- Has a session of this account been in that network? One that was stolen tells nothing.
+-- name: session_knows_network
+SELECT EXISTS (SELECT FROM account a JOIN session s USING (user_id) JOIN session_network n USING (session_id)
+	WHERE a.user_name = $1 AND n.network = network_of($2::inet) AND s.end_reason IS DISTINCT FROM 'stolen');

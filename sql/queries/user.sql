@@ -1,8 +1,10 @@
 -- A code of a sign-up belongs to the account's name; a confirmed account gets none.
 -- name: user_sign_up
 WITH known AS (
-	INSERT INTO account (user_name) VALUES ($1)
-	ON CONFLICT (user_name) DO UPDATE SET created_at = CASE WHEN account.confirmed_at IS NULL THEN now() ELSE account.created_at END
+	INSERT INTO account (user_name, locale) VALUES ($1, coalesce($6, ''))
+	ON CONFLICT (user_name) DO UPDATE SET
+		created_at = CASE WHEN account.confirmed_at IS NULL THEN now() ELSE account.created_at END,
+		locale = CASE WHEN account.confirmed_at IS NULL THEN EXCLUDED.locale ELSE account.locale END
 	RETURNING user_id, confirmed_at IS NOT NULL AS confirmed
 ), code AS (
 	INSERT INTO account_code (user_id, purpose, code_hash, password_hash, tries_left, expires_at)
@@ -17,21 +19,32 @@ DELETE FROM account WHERE confirmed_at IS NULL AND user_id IN (
 	SELECT user_id FROM account WHERE confirmed_at IS NULL AND created_at < now() - interval '1 day'
 	ORDER BY created_at LIMIT $1::bigint FOR UPDATE SKIP LOCKED);
 
--- One try. Two at once wait for each other on the code's row, and the second sees what the first left of it.
 -- name: user_confirm
-WITH live AS (
-	SELECT c.user_id, c.code_hash = $2::bytea AS fits, c.password_hash
-	FROM account a JOIN account_code c USING (user_id)
-	WHERE a.user_name = $1 AND a.confirmed_at IS NULL AND c.purpose = 'signup' AND c.tries_left > 0 AND c.expires_at > now()
-	FOR UPDATE OF c
-), missed AS (
-	UPDATE account_code c SET tries_left = c.tries_left - 1 FROM live
-	WHERE c.user_id = live.user_id AND c.purpose = 'signup' AND NOT live.fits
-), used AS (
-	DELETE FROM account_code c USING live WHERE c.user_id = live.user_id AND c.purpose = 'signup' AND live.fits
+SELECT account_confirm($1, $2::bytea);
+
+-- The event is written for every name, so that a commit is waited for in any case.
+-- name: user_send_code
+WITH known AS (
+	SELECT user_id FROM account WHERE user_name = $1 AND confirmed_at IS NOT NULL
+), code AS (
+	INSERT INTO account_code (user_id, purpose, code_hash, tries_left, expires_at)
+	SELECT user_id, $2, $3::bytea, $4::integer, now() + $5::integer * interval '1 second' FROM known
+	ON CONFLICT (user_id, purpose) DO UPDATE SET code_hash = EXCLUDED.code_hash, tries_left = EXCLUDED.tries_left,
+		expires_at = EXCLUDED.expires_at
 )
-UPDATE account a SET password_hash = live.password_hash, confirmed_at = now() FROM live
-WHERE a.user_id = live.user_id AND live.fits;
+SELECT EXISTS (SELECT FROM known), account_event($1, 'code.sent', jsonb_build_object('purpose', $2::text));
+
+-- name: user_reset
+SELECT account_reset($1, $2::bytea, $3);
+
+-- name: user_change_password
+SELECT account_change_password($1::uuid, $2::uuid, $3, $4);
+
+-- name: user_delete
+SELECT account_delete($1, $2::bytea);
+
+-- name: user_event
+SELECT account_event($1, $2);
 
 -- A sign-up that nobody confirmed gives way to the operator's word.
 -- name: user_add

@@ -251,6 +251,7 @@ class Stack:
         self.environment = dict(os.environ, CISTERN_HOME=str(self.home), BUILD=str(BUILD), NODES="0")
         self.environment |= {name: str(port) for name, port in zip(names, ports)}
         # limits are tests of their own; elsewhere they would only make tests depend on each other
+        self.environment |= {"CISTERN_SIGN_IN_FAILURES_MAX": "100000", "CISTERN_SIGN_IN_STRANGERS_FAILURES_MAX": "100000"}
         self.environment |= {"CISTERN_SIGN_IN_PER_MINUTE": "100000", "CISTERN_REQUESTS_PER_SECOND": "100000",
                              "CISTERN_CLAIMS_PER_MINUTE": "100000", "CISTERN_NODE_LIMITS": "off"}
         self.environment |= environment
