@@ -57,6 +57,20 @@ enum status params_put_slow(struct request *request, struct error *err);
 enum status mapping_put(struct request *request, struct error *err);
 enum status mapping_get(struct request *request, struct error *err);
 
+/* sharing_handlers.c */
+enum status node_sharing_put(struct request *request, struct error *err);
+enum status node_sharing_get(struct request *request, struct error *err);
+enum status node_sharing_delete(struct request *request, struct error *err);
+enum status node_sharing_requests_get(struct request *request, struct error *err);
+enum status node_sharing_requests_put(struct request *request, struct error *err);
+enum status node_sharing_requests_delete(struct request *request, struct error *err);
+enum status group_sharing_put(struct request *request, struct error *err);
+enum status group_sharing_get(struct request *request, struct error *err);
+enum status group_sharing_delete(struct request *request, struct error *err);
+enum status group_sharing_requests_get(struct request *request, struct error *err);
+enum status group_sharing_requests_put(struct request *request, struct error *err);
+enum status group_sharing_requests_delete(struct request *request, struct error *err);
+
 /* claim_handlers.c */
 enum status claim_initiate_post(struct request *request, struct error *err);
 enum status claim_verify_post(struct request *request, struct error *err);
