@@ -62,6 +62,8 @@ def new_user(stack, _accounts):
     for account in lent:
         stack.sql("DELETE FROM node_user WHERE user_id = %s", account.id)
         stack.sql("DELETE FROM mapping_request WHERE user_id = %s", account.id)
+        stack.sql("DELETE FROM sharing_request WHERE from_user = %s OR to_name = %s", account.id, account.name)
+        stack.sql("DELETE FROM group_user WHERE user_id = %s", account.id)
         if account.get("/v1/user2").status_code == 200:
             _accounts.append(account)
 
