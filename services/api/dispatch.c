@@ -208,11 +208,14 @@ enum dispatch_next dispatch_admit(struct request *request)
 static enum status ask_session(struct request *request, struct error *err)
 {
 	const char *session_id = request->claims.session_id;
-	enum status st =
-		request->route->object == OBJECT_NODE_PARAMS
-			? store_session_access_params(request->store, session_id, request->node_id, &request->caller,
-						      &request->reply.body, err)
-			: store_session_access(request->store, session_id, request->node_id, &request->caller, err);
+	enum status st = STATUS_OK;
+	if (request->route->object == OBJECT_NODE_LIST)
+		st = nodes_list_with_session(request, err);
+	else if (request->route->object == OBJECT_NODE_PARAMS)
+		st = store_session_access_params(request->store, session_id, request->node_id, &request->caller,
+						 &request->reply.body, err);
+	else
+		st = store_session_access(request->store, session_id, request->node_id, &request->caller, err);
 	if (st == STATUS_NOT_FOUND ||
 	    (st == STATUS_OK && strcmp(request->caller.user_id, request->claims.user_id) != 0))
 		return error_set(err, STATUS_UNAUTHENTICATED, "the session has ended");

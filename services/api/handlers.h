@@ -45,6 +45,10 @@ bool profile_locale_valid(const char *text);
 
 /* node_handlers.c */
 enum status nodes_list(struct request *request, struct error *err);
+/* For the dispatcher (OBJECT_NODE_LIST): who is asking and the list in one round trip. Fills request->caller; NOT_FOUND: no live session. */
+enum status nodes_list_with_session(struct request *request, struct error *err);
+enum status node_put(struct request *request, struct error *err);
+enum status node_delete(struct request *request, struct error *err);
 enum status node_config(struct request *request, struct error *err);
 enum status node_status(struct request *request, struct error *err);
 enum status node_params(struct request *request, struct error *err);
@@ -70,6 +74,9 @@ enum status group_sharing_delete(struct request *request, struct error *err);
 enum status group_sharing_requests_get(struct request *request, struct error *err);
 enum status group_sharing_requests_put(struct request *request, struct error *err);
 enum status group_sharing_requests_delete(struct request *request, struct error *err);
+/* challenge_handlers.c */
+enum status challenge_initiate(struct request *request, struct error *err);
+enum status challenge_verify(struct request *request, struct error *err);
 
 /* claim_handlers.c */
 enum status claim_initiate_post(struct request *request, struct error *err);

@@ -15,13 +15,13 @@ static enum status check_against_config(struct store *store, const char *user_id
 	enum status st = store_node_config(store, user_id, node_id, &text, err);
 	if (st != STATUS_OK)
 		return st;
+	if (text.len == 0)
+		return error_set(err, STATUS_INVALID, "node has not reported its configuration yet");
 	/* it was checked when the node sent it; limits of the day before may have been wider */
 	CLEANUP(json) json_t *config = NULL;
 	st = json_read_object((struct json_slice){ text.bytes, text.len }, &json_request_limits, &config, err);
 	if (st != STATUS_OK)
 		return error_set(err, STATUS_INTERNAL, "stored configuration of '%s' is not readable", node_id);
-	if (json_object_size(config) == 0)
-		return error_set(err, STATUS_INVALID, "node has not reported its configuration yet");
 	return check_params(config, payload, err);
 }
 

@@ -23,6 +23,7 @@ enum {
 	SHARING_PENDING_MAX = 100, /* open invitations of a sender */
 	SHARING_DAY_MAX = 300,     /* invitations of a sender in a day */
 	SHARING_METADATA_BYTES_MAX = 8192,
+	METADATA_BYTES_MAX = 8192, /* of a node; as the database writes it */
 };
 
 #endif

@@ -35,6 +35,7 @@ enum who {
 enum object {
 	OBJECT_NONE,        /* nothing of anybody's */
 	OBJECT_SELF,        /* the caller's own account and lists */
+	OBJECT_NODE_LIST,   /* the same; the list comes with the check, in one round trip, into reply.body */
 	OBJECT_NODE,        /* the node in the query is the caller's, in any role */
 	OBJECT_NODE_PARAMS, /* the same; its parameters come with the check, in one statement, into reply.body */
 	OBJECT_NODE_OWNED,  /* the node in the query is the caller's as a primary user */

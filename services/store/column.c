@@ -33,6 +33,13 @@ void column_init(struct column *column, enum column_type type)
 	column_clear(column);
 }
 
+void column_init_texts(struct column *column, const char *const *texts, size_t n)
+{
+	column_init(column, COLUMN_TEXT);
+	for (size_t i = 0; i < n; i++)
+		column_put_text(column, texts[i], strlen(texts[i]));
+}
+
 void column_done(struct column *column)
 {
 	buffer_done(&column->array);

@@ -24,11 +24,18 @@ struct column {
 };
 
 void column_init(struct column *column, enum column_type type);
+/* All of them at once, as text. */
+void column_init_texts(struct column *column, const char *const *texts, size_t n);
 void column_done(struct column *column);
 void column_clear(struct column *column);
 
 void column_put_text(struct column *column, const char *text, size_t len); /* text and bytes; NULL text is SQL NULL */
 void column_put_i64(struct column *column, int64_t value);
 void column_put_bool(struct column *column, bool value);
+
+static inline void cleanup_column(struct column *column)
+{
+	column_done(column);
+}
 
 #endif

@@ -49,6 +49,15 @@ void arg_certificate(struct arg ret_args[CERTIFICATE_ARGS], const struct certifi
 /* A statement that may give rows, in text form. */
 MUST_CHECK enum status store_query(struct store *store, enum query query, const struct arg *args, size_t n_args,
 				   PGresult **ret_rows, struct error *err);
+/* Two statements in one round trip and one transaction, read only or not; the second must not need the first one's rows. The caller
+ * frees both results. */
+struct query_call {
+	enum query query;
+	const struct arg *args;
+	size_t n_args;
+};
+MUST_CHECK enum status store_query_both(struct store *store, const struct query_call calls[2], PGresult *ret_rows[2],
+					struct error *err);
 /* A statement whose rows nobody wants; ret_affected may be NULL. */
 MUST_CHECK enum status store_execute(struct store *store, enum query query, const struct arg *args, size_t n_args,
 				     int64_t *ret_affected, struct error *err);

@@ -8,11 +8,6 @@
 
 /* --- rows --- */
 
-static void cleanup_column(struct column *column)
-{
-	column_done(column);
-}
-
 /* bytea in text form: \x and hexadecimal digits. */
 static void read_hash(const char *text, unsigned char ret_hash[REGISTRATION_HASH_BYTES])
 {

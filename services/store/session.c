@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "store/query.h"
+#include "store/session_row.h"
 
 static enum status column_too_long(struct error *err)
 {
@@ -29,14 +30,8 @@ enum status store_session_open(struct store *store, const struct session_start *
 }
 
 /* Column order: session_access and session_access_params in sql/queries/session.sql. */
-static enum status query_access(struct store *store, enum query query, const char *session_id, const char *node_id,
-				struct session_access *ret_access, PGresult **ret_rows, struct error *err)
+enum status session_access_from_row(const PGresult *rows, struct session_access *ret_access, struct error *err)
 {
-	const struct arg args[] = { arg_text(session_id), arg_text(node_id) };
-	CLEANUP(pg_result) PGresult *rows = NULL;
-	enum status st = store_query(store, query, args, ARRAY_LEN(args), &rows, err);
-	if (st != STATUS_OK)
-		return st;
 	if (PQntuples(rows) == 0)
 		return error_set(err, STATUS_NOT_FOUND, "the session has ended");
 	struct session_access access = { .node_role = node_role_read(row_text(rows, 0, 2)) };
@@ -45,8 +40,20 @@ static enum status query_access(struct store *store, enum query query, const cha
 	if (!row_copy(rows, 0, 0, access.user_id, sizeof(access.user_id)))
 		return column_too_long(err);
 	*ret_access = access;
-	*ret_rows = STEAL(rows);
 	return STATUS_OK;
+}
+
+static enum status query_access(struct store *store, enum query query, const char *session_id, const char *node_id,
+				struct session_access *ret_access, PGresult **ret_rows, struct error *err)
+{
+	const struct arg args[] = { arg_text(session_id), arg_text(node_id) };
+	CLEANUP(pg_result) PGresult *rows = NULL;
+	enum status st = store_query(store, query, args, ARRAY_LEN(args), &rows, err);
+	if (st == STATUS_OK)
+		st = session_access_from_row(rows, ret_access, err);
+	if (st == STATUS_OK)
+		*ret_rows = STEAL(rows);
+	return st;
 }
 
 enum status store_session_access(struct store *store, const char *session_id, const char *node_id,

@@ -251,11 +251,12 @@ void store_act_as(struct store *store, const char *actor)
 	store->actor = actor;
 }
 
-/* The results of act_as and of the statement behind it, up to the sync. */
-static enum status take_second(PGconn *connection, int wait_ms, PGresult **ret_rows, struct error *err)
+/* The rows of two statements in their order, up to the sync. */
+static enum status take_both(PGconn *connection, int wait_ms, PGresult *ret_rows[2], struct error *err)
 {
 	enum status first = STATUS_OK;
-	CLEANUP(pg_result) PGresult *rows = NULL;
+	CLEANUP(pg_result) PGresult *one = NULL;
+	CLEANUP(pg_result) PGresult *two = NULL;
 	int n_statements = 0;
 	for (bool is_synced = false; !is_synced;) {
 		enum status st = connection_wait(connection, wait_ms, first == STATUS_OK ? err : NULL);
@@ -270,11 +271,18 @@ static enum status take_second(PGconn *connection, int wait_ms, PGresult **ret_r
 		st = status_in_pipeline(result, connection, first == STATUS_OK ? err : NULL);
 		if (first == STATUS_OK)
 			first = st;
-		if (st == STATUS_OK && !is_synced && ++n_statements == 2)
-			rows = STEAL(result);
+		if (st != STATUS_OK || is_synced)
+			continue;
+		n_statements++;
+		if (n_statements == 1)
+			one = STEAL(result);
+		else if (n_statements == 2)
+			two = STEAL(result);
 	}
-	if (first == STATUS_OK)
-		*ret_rows = STEAL(rows);
+	if (first == STATUS_OK) {
+		ret_rows[0] = STEAL(one);
+		ret_rows[1] = STEAL(two);
+	}
 	return first;
 }
 
@@ -284,35 +292,69 @@ static bool send_prepared(PGconn *connection, enum query query, const struct arg
 				   lists->formats, 0);
 }
 
-/* What is sent before one sync is one transaction. */
-static enum status query_as_actor(struct store *store, enum query query, const struct arg_lists *lists, size_t n_args,
-				  PGresult **ret_rows, struct error *err)
+/* What is sent before one sync is one transaction, and one round trip. */
+static enum status query_both(struct store *store, const struct query_call calls[2], PGresult *ret_rows[2],
+			      struct error *err)
 {
 	PGconn *connection = store->connection;
-	const struct arg actor = arg_text(store->actor);
-	struct arg_lists actor_list;
-	spread(&actor, 1, &actor_list);
-	if (!PQenterPipelineMode(connection) || !send_prepared(connection, QUERY_ACT_AS, &actor_list, 1) ||
-	    !send_prepared(connection, query, lists, n_args) || !PQpipelineSync(connection))
+	if (!PQenterPipelineMode(connection))
 		return connection_status(NULL, connection, err);
-	enum status st = take_second(connection, answer_wait_ms(&store->options), ret_rows, err);
+	for (size_t i = 0; i < 2; i++) {
+		struct arg_lists lists;
+		spread(calls[i].args, calls[i].n_args, &lists);
+		if (!send_prepared(connection, calls[i].query, &lists, calls[i].n_args))
+			return connection_status(NULL, connection, err);
+	}
+	if (!PQpipelineSync(connection))
+		return connection_status(NULL, connection, err);
+	enum status st = take_both(connection, answer_wait_ms(&store->options), ret_rows, err);
 	if (PQstatus(connection) == CONNECTION_OK && st != STATUS_TIMEOUT && !PQexitPipelineMode(connection))
 		st = error_set(err, STATUS_INTERNAL, "pipeline mode did not end");
+	return st;
+}
+
+enum status store_query_both(struct store *store, const struct query_call calls[2], PGresult *ret_rows[2],
+			     struct error *err)
+{
+	enum status st = need_connection(store, err);
+	if (st != STATUS_OK)
+		return st;
+	PGresult *rows[2] = { NULL, NULL };
+	st = query_both(store, calls, rows, err);
+	if (st != STATUS_OK) {
+		PQclear(rows[0]);
+		PQclear(rows[1]);
+		return after_failure(store, st);
+	}
+	ret_rows[0] = rows[0];
+	ret_rows[1] = rows[1];
+	return STATUS_OK;
+}
+
+/* Who is acting goes before what is done. */
+static enum status query_as_actor(struct store *store, enum query query, const struct arg *args, size_t n_args,
+				  PGresult **ret_rows, struct error *err)
+{
+	const struct arg actor = arg_text(store->actor);
+	const struct query_call calls[2] = { { QUERY_ACT_AS, &actor, 1 }, { query, args, n_args } };
+	PGresult *rows[2] = { NULL, NULL };
+	enum status st = store_query_both(store, calls, rows, err);
+	PQclear(rows[0]);
+	if (st == STATUS_OK)
+		*ret_rows = rows[1];
 	return st;
 }
 
 enum status store_query(struct store *store, enum query query, const struct arg *args, size_t n_args,
 			PGresult **ret_rows, struct error *err)
 {
+	if (store->actor)
+		return query_as_actor(store, query, args, n_args, ret_rows, err);
 	enum status st = need_connection(store, err);
 	if (st != STATUS_OK)
 		return st;
 	struct arg_lists lists;
 	spread(args, n_args, &lists);
-	if (store->actor) {
-		st = query_as_actor(store, query, &lists, n_args, ret_rows, err);
-		return st == STATUS_OK ? st : after_failure(store, st);
-	}
 	PGconn *connection = store->connection;
 	if (!send_prepared(connection, query, &lists, n_args))
 		return after_failure(store, connection_status(NULL, connection, err));

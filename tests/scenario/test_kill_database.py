@@ -58,7 +58,7 @@ def test_a_frozen_database_delays_and_loses_nothing(sturdy):
         for pid in frozen:
             os.kill(pid, signal.SIGCONT)
     sturdy.wait_ready()
-    wait_for(lambda: user.params(node) == {"Light": {"Level": 49}}, what="the last report")
+    wait_for(lambda: user.params(node)["Light"] == {"Level": 49}, what="the last report")
     node.stop()
 
 

@@ -196,10 +196,10 @@ def test_sigterm_ends_everything_with_status_0_and_a_second_start_goes_on_with_w
 
     sturdy.start()
     user.login()
-    assert user.params(node) == {"Light": {"Level": 21}}
+    assert user.params(node)["Light"] == {"Level": 21}
     node.connect()  # the same certificate
     node.publish("params/local", {"Light": {"Level": 22}})
-    wait_for(lambda: user.params(node) == {"Light": {"Level": 22}}, what="a report after the second start")
+    wait_for(lambda: user.params(node)["Light"] == {"Level": 22}, what="a report after the second start")
     node.stop()
     again = sturdy.admin()
     assert (again.id, again.password) == (admin.id, admin.password)

@@ -319,7 +319,7 @@ static void only_the_one_origin_gets_cors_headers(void **state)
 	assert_int_equal(dispatch_begin(request), DISPATCH_REPLY);
 	assert_int_equal(request->reply.http, 204);
 	assert_true(request->reply.allows_origin);
-	assert_string_equal(request->reply.methods, "GET, HEAD");
+	assert_string_equal(request->reply.methods, "GET, HEAD, PUT, DELETE");
 	request = prepare(fixture, METHOD_OTHER, "/nowhere");
 	request->method_name = "OPTIONS";
 	request->origin = fixture->options.cors_origin;
