@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-/* Codes below 102000 are the clients' (rest.md 1.3); above, ours: 102 requests, 104 mapping, 105 nodes, 106 claiming, 107 administration, 108 sharing. */
+/* Codes below 102000 are the clients' (rest.md 1.3); above, ours: 102 requests, 104 mapping, 105 nodes, 106 claiming, 107 administration,
+ * 108 sharing, 109 groups. */
 static const struct failure_row failures[] = {
 	[FAILURE_BODY] = { STATUS_INVALID, 100006, "Invalid request body" },
 	[FAILURE_USER_NAME_MISSING] = { STATUS_INVALID, 101001, "User name is missing" },
@@ -106,6 +107,25 @@ static const struct failure_row failures[] = {
 	[FAILURE_SHARING_GROUP] = { STATUS_NOT_FOUND, 108014, "No such group" },
 	[FAILURE_SHARING_GROUP_NOT_OWNED] = { STATUS_DENIED, 108015, "Only a primary user of the group may do this" },
 	[FAILURE_SHARING_NOT_TOP] = { STATUS_DENIED, 108016, "Only a top-level group can be transferred" },
+	[FAILURE_GROUP] = { STATUS_NOT_FOUND, 109001, "Group not associated with user" },
+	[FAILURE_GROUP_FIELD] = { STATUS_INVALID, 109002,
+				  "A field of the group, or group_id, is missing or not valid" },
+	[FAILURE_GROUP_NOT_PRIMARY] = { STATUS_DENIED, 109003, "Only a primary user of the group may do this" },
+	[FAILURE_GROUP_DEPTH] = { STATUS_INVALID, 109004, "Groups lie in each other three levels deep at most" },
+	[FAILURE_GROUP_CYCLE] = { STATUS_INVALID, 109005, "A group cannot lie in itself" },
+	[FAILURE_GROUP_LIMIT] = { STATUS_DENIED, 109006, "You have as many groups as a user may have" },
+	[FAILURE_GROUP_NODES_LIMIT] = { STATUS_DENIED, 109007,
+					"The group would have more nodes than a group may have" },
+	[FAILURE_GROUP_DATA] = { STATUS_TOO_LARGE, 109008, "custom_data or group_metadata would be too large" },
+	[FAILURE_GROUP_MATTER] = { STATUS_INVALID, 109009, "Matter is not served" },
+	[FAILURE_GROUP_NOT_SHARED] = { STATUS_NOT_FOUND, 109010, "The group is not shared with that user" },
+	[FAILURE_GROUP_LAST_PRIMARY] = { STATUS_CONFLICT, 109011,
+					 "The last primary user cannot leave a group; delete it" },
+	[FAILURE_GROUP_BY_PARENT] = { STATUS_CONFLICT, 109012,
+				      "The group comes with the one that it lies in; leave that" },
+	[FAILURE_GROUP_OTHER_PRIMARY] = { STATUS_DENIED, 109013, "Another primary user cannot be removed" },
+	[FAILURE_GROUP_ANSWER] = { STATUS_TOO_LARGE, 109014,
+				   "Too many nodes for one answer: ask without node_details, or for a group inside" },
 };
 
 static const struct failure_row *row_of_status(enum status status)
