@@ -3,7 +3,7 @@
 import pytest
 
 import sdkkit
-from stackkit import LAMP, Stack
+from stackkit import LAMP, REPORTED, Stack, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +62,8 @@ def new_user(stack, _accounts):
     for account in lent:
         stack.sql("DELETE FROM node_user WHERE user_id = %s", account.id)
         stack.sql("DELETE FROM mapping_request WHERE user_id = %s", account.id)
+        stack.sql("DELETE FROM sharing_request WHERE from_user = %s OR to_name = %s", account.id, account.name)
+        stack.sql("DELETE FROM group_user WHERE user_id = %s", account.id)
         if account.get("/v1/user2").status_code == 200:
             _accounts.append(account)
 
@@ -86,6 +88,16 @@ def lamp(node, user):
     user.claim(node)
     node.subscribe("params/remote")
     return node
+
+
+@pytest.fixture
+def full_lamp(lamp, user):
+    """The same on line, which has reported all its values."""
+    lamp.publish("params/local/init", REPORTED)
+    wait_for(lambda: user.params(lamp) == REPORTED, what="reported values")
+    wait_for(lambda: user.get("/v1/user/nodes/status", node_id=lamp.id).json()["connectivity"]["connected"],
+             what="the node on line")
+    return lamp
 
 
 @pytest.fixture(scope="session")
@@ -116,3 +128,9 @@ def new_phone(stack, _phones):
 @pytest.fixture
 def phone(new_phone):
     return new_phone()
+
+
+@pytest.fixture
+def person(new_user, new_phone):
+    """Makes accounts with a phone each, signed in there."""
+    return lambda user=None: sdkkit.Person(user or new_user(), new_phone())

@@ -7,6 +7,7 @@ A phone speaks HTTPS and trusts the stack's CA and nothing else of ours. Its cal
     phone.auth.login(name, "wrong")             # raises SdkFailure with what the SDK threw
 """
 
+import fcntl
 import json
 import os
 import queue
@@ -21,13 +22,14 @@ PROGRESS = {"$ref": 0}  # as an argument: a callback that keeps what it is told 
 
 
 def install():
-    """Exactly what the lock file says; nothing when it lies there already."""
-    lock = (FOLDER / "package-lock.json").read_bytes()
-    mark = FOLDER / "node_modules" / ".installed-lock"
-    if not mark.exists() or mark.read_bytes() != lock:
-        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=FOLDER, check=True,
-                       capture_output=True, timeout=300)
-        mark.write_bytes(lock)
+    """Exactly what the lock file says, once: tests run side by side. Nothing when it lies there already."""
+    with open(FOLDER / "package-lock.json", "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted, mark = lock.read(), FOLDER / "node_modules" / ".installed-lock"
+        if not mark.exists() or mark.read_bytes() != wanted:
+            subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=FOLDER, check=True,
+                           capture_output=True, timeout=300)
+            mark.write_bytes(wanted)
 
 
 class SdkFailure(Exception):
@@ -66,15 +68,15 @@ class Remote:
 
 
 class Phone:
-    def __init__(self, stack, url=None, trusts_our_ca=True):
+    def __init__(self, stack, trusts_our_ca=True, **settings):
         install()
         environment = dict(os.environ)
         environment.pop("NODE_EXTRA_CA_CERTS", None)
         if trusts_our_ca:
             environment["NODE_EXTRA_CA_CERTS"] = stack.ca_file
-        self.process = subprocess.Popen(["node", str(FOLDER / "driver.mjs"), url or stack.ready["api_url_tls"]],
-                                        env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            ["node", str(FOLDER / "driver.mjs"), stack.ready["api_url_tls"], json.dumps(settings)],
+            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.auth = Remote(self, "auth", {})
         self.base, self.session = Remote(self, "ESPRMBase", {}), Remote(self, "ESPRMUser", {})  # their static methods
         self.answer = {}  # to the phone's questions to the device: by name of the question
@@ -127,3 +129,23 @@ class Phone:
     def close(self):
         self.process.stdin.close()
         self.process.wait(timeout=DEADLINE_S)
+
+
+class Person:
+    """An account on a phone of its own: `sdk` is the SDK's user, `user` the account as the tests' other side asks."""
+
+    def __init__(self, user, phone):
+        self.user, self.phone, self.name = user, phone, user.name
+        self.sdk = phone.auth.login(user.name, user.password)
+
+    def nodes(self):
+        """The ids of all that this person sees."""
+        page = self.sdk.getUserNodes()
+        assert page["hasNext"] is False
+        return [each["id"] for each in page["nodes"]]
+
+    def received(self):
+        return self.sdk.getReceivedNodeSharingRequests()["sharedRequests"]
+
+    def sent(self):
+        return self.sdk.getIssuedNodeSharingRequests()["sharedRequests"]

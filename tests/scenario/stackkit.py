@@ -65,6 +65,9 @@ LAMP = {
     ],
 }
 
+# a value of each parameter of it
+REPORTED = {"Light": {"Name": "Hall", "Power": True, "Level": 40, "Heat": 21.5}, "Time": {"TZ": "Etc/UTC"}}
+
 
 def unique(prefix):
     """A name that no other test of this run has."""

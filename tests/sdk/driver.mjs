@@ -3,7 +3,7 @@
 //   in   {"on": "auth" | <class> | <number>, "call": "login", "args": [...]}     a call of the SDK's public API
 //        {"give": <number>, "answer": ...}                                       what the device answered
 //   out  {"result": ...} or {"failure": {...}}                                   of the call, in order
-//        {"ask": <number>, "of": "sendData", "args": [...]}                      to the device that is being set up
+//        {"ask": <number>, "of": "sendData", "args": [...]}                      to the device that is set up, or the browser
 //        {"told": ...}                                                           progress that the SDK reports meanwhile
 //
 // An object of the SDK goes out as its fields beside "$ref", the number by which later calls and arguments name it; a page
@@ -75,6 +75,8 @@ const bluetooth = Object.fromEntries(
   ["createESPDevice", "sendData", "provision"].map((name) => [name, (...args) => ask(name, args)]),
 );
 
+const browser = { getOauthCode: (...args) => ask("getOauthCode", args) };
+
 function receiver(on) {
   return on === "auth" ? sdk.ESPRMBase.getAuthInstance() : (kept.get(on) ?? sdk[on]);
 }
@@ -87,7 +89,13 @@ async function run({ on, call, args }) {
   }
 }
 
-sdk.ESPRMBase.configure({ baseUrl: process.argv[2], customStorageAdapter: storage, provisionAdapter: bluetooth });
+sdk.ESPRMBase.configure({
+  baseUrl: process.argv[2],
+  customStorageAdapter: storage,
+  provisionAdapter: bluetooth,
+  oauthAdapter: browser,
+  ...JSON.parse(process.argv[3]),
+});
 
 for await (const line of createInterface({ input: process.stdin })) {
   const told = JSON.parse(line);
