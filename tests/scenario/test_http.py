@@ -22,7 +22,7 @@ from stackkit import DEADLINE_S, LAMP, REPO, Stack, unique, wait_for
 UNAUTHORIZED = {"status": "failure", "error_code": 101017, "description": "Unauthorized", "message": "Unauthorized"}
 
 # Who may call what: anyone, either anyone or a user (who then needs a good token), a signed-in user, an administrator, or one whom
-# the node in the query belongs to. Each route is tried as nobody,
+# the node in the query belongs to (owned: as a primary user). Each route is tried as nobody,
 # as the node's primary user, as a secondary one and as a stranger; that the table is whole is a test too.
 Route = collections.namedtuple("Route", "method path who")
 ROUTES = [
