@@ -19,6 +19,13 @@ enum {
 	GROUP_TYPE_BYTES_MAX = 64,
 	GROUP_DESCRIPTION_BYTES_MAX = 1024,
 	GROUP_DATA_BYTES_MAX = 8192, /* of custom_data and of group_metadata; as the database writes it */
+
+	SHARING_NODES_MAX = 100, /* of an invitation, or of one call that ends shares */
+	SHARING_GROUPS_MAX = 25,
+	SHARING_USERS_MAX = 100,   /* of a node, of a group */
+	SHARING_PENDING_MAX = 100, /* open invitations of a sender */
+	SHARING_DAY_MAX = 300,     /* invitations of a sender in a day */
+	SHARING_METADATA_BYTES_MAX = 8192,
 };
 
 #endif
