@@ -4,25 +4,26 @@
 
 #include "api/reply.h"
 
-void node_put_connectivity(struct buffer *body, bool connected, int64_t presence_at_us)
+void node_put_connectivity(struct buffer *out, bool connected, int64_t presence_at_us)
 {
-	buffer_printf(body, "{\"connectivity\":{\"connected\":%s,\"timestamp\":%lld}}", connected ? "true" : "false",
+	buffer_printf(out, "{\"connectivity\":{\"connected\":%s,\"timestamp\":%lld}}", connected ? "true" : "false",
 		      (long long)(presence_at_us / 1000));
 }
 
-void node_put_config(struct buffer *body, const char *node_id, const char *config_json)
+/* What the SDK makes of {} is a failure of its whole list; it reads these members without looking (and drops a node without a config). */
+void node_put_config(struct buffer *out, const char *node_id, const char *config_json)
 {
 	if (config_json) {
-		buffer_puts(body, config_json);
+		buffer_puts(out, config_json);
 		return;
 	}
-	buffer_putc(body, '{');
-	reply_put_member(body, "node_id", node_id);
-	buffer_puts(body, ",\"config_version\":\"\",\"info\":{},\"devices\":[],\"services\":[]}");
+	buffer_putc(out, '{');
+	reply_put_member(out, "node_id", node_id);
+	buffer_puts(out, ",\"config_version\":\"\",\"info\":{},\"devices\":[],\"services\":[]}");
 }
 
 /* `id` for the CLI and the phones, `node_id` for the SDK (rest.md 4.1). */
-void node_put_entry(struct buffer *out, const struct node_list_entry *entry, bool with_status, bool with_config)
+void node_put_entry(struct buffer *out, const struct node_list_entry *entry, bool with_config, bool with_status)
 {
 	buffer_putc(out, '{');
 	reply_put_member(out, "id", entry->node_id);

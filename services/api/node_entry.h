@@ -14,11 +14,9 @@
 /* {"connectivity":{"connected":true,"timestamp":<ms>}} */
 void node_put_connectivity(struct buffer *out, bool connected, int64_t presence_at_us);
 
-/* NULL: a node that has reported none. What the SDK makes of {} is a failure of its whole list; it reads the members of a configuration
- * without looking (and drops a node without one). */
+/* The configuration; NULL: the node has reported none. */
 void node_put_config(struct buffer *out, const char *node_id, const char *config_json);
 
-/* The entry comes from a query with details: its tags and metadata are there. */
-void node_put_entry(struct buffer *out, const struct node_list_entry *entry, bool with_status, bool with_config);
+void node_put_entry(struct buffer *out, const struct node_list_entry *entry, bool with_config, bool with_status);
 
 #endif

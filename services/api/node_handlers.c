@@ -75,8 +75,7 @@ static void add_entry(void *context, const struct node_list_entry *entry)
 		return;
 	if (list->entries.len > 0)
 		buffer_putc(&list->entries, ',');
-	const struct node_list_query *asked = &list->wish->query;
-	node_put_entry(&list->entries, entry, list->wish->status, asked->config);
+	node_put_entry(&list->entries, entry, list->wish->query.config, list->wish->status);
 }
 
 /* next_id is left out on the last page: clients loop while it is there. */

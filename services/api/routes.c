@@ -131,6 +131,7 @@ const struct route routes[] = {
 	  LANE_NONE, NULL, &doc_challenge_initiate },
 	{ METHOD_POST, "/v1/user/nodes/mapping/verify", WHO_USER, OBJECT_REQUEST, MAPPING, RATE_USER, challenge_verify,
 	  LANE_NONE, NULL, &doc_challenge_verify },
+
 	{ METHOD_GET, "/v1/user/node_group", WHO_USER, OBJECT_GROUPS, NO_BODY, RATE_USER, group_list, LANE_NONE, NULL,
 	  &doc_group_list },
 	{ METHOD_POST, "/v1/user/node_group", WHO_USER, OBJECT_GROUPS, GROUP, RATE_USER, group_post, LANE_NONE, NULL,

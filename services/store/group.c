@@ -40,39 +40,28 @@ static enum status call(struct store *store, enum query query, const struct arg 
 	return error_set(err, STATUS_INTERNAL, "the database said '%s'", row_text(rows, 0, 0));
 }
 
-static void put_ids(struct column *column, const struct id_list *list)
-{
-	column_init(column, COLUMN_TEXT);
-	for (size_t i = 0; i < list->n; i++)
-		column_put_text(column, list->ids[i], strlen(list->ids[i]));
-}
-
 enum status store_group_make(struct store *store, const char *user_id, const char *group_id,
 			     const struct group_change *with, enum group_word *ret_word, struct error *err)
 {
-	struct column nodes;
-	put_ids(&nodes, &with->added);
+	CLEANUP(column) struct column nodes;
+	column_init_texts(&nodes, with->added.ids, with->added.n);
 	const struct arg args[] = { arg_text(user_id),           arg_text(group_id), arg_text(with->parent_id),
 				    arg_text(with->fields_json), arg_column(&nodes), arg_i64(GROUPS_PER_USER_MAX),
 				    arg_i64(NODES_PER_GROUP_MAX) };
-	enum status st = call(store, QUERY_GROUP_MAKE, args, ARRAY_LEN(args), ret_word, err);
-	column_done(&nodes);
-	return st;
+	return call(store, QUERY_GROUP_MAKE, args, ARRAY_LEN(args), ret_word, err);
 }
 
 enum status store_group_change(struct store *store, const char *user_id, const char *group_id,
 			       const struct group_change *change, enum group_word *ret_word, struct error *err)
 {
-	struct column added, removed;
-	put_ids(&added, &change->added);
-	put_ids(&removed, &change->removed);
+	CLEANUP(column) struct column added;
+	CLEANUP(column) struct column removed;
+	column_init_texts(&added, change->added.ids, change->added.n);
+	column_init_texts(&removed, change->removed.ids, change->removed.n);
 	const struct arg args[] = { arg_text(user_id),       arg_text(group_id),          arg_text(change->fields_json),
 				    arg_bool(change->moves), arg_text(change->parent_id), arg_column(&added),
 				    arg_column(&removed),    arg_i64(NODES_PER_GROUP_MAX) };
-	enum status st = call(store, QUERY_GROUP_CHANGE, args, ARRAY_LEN(args), ret_word, err);
-	column_done(&added);
-	column_done(&removed);
-	return st;
+	return call(store, QUERY_GROUP_CHANGE, args, ARRAY_LEN(args), ret_word, err);
 }
 
 enum status store_group_delete(struct store *store, const char *user_id, const char *group_id,
@@ -185,7 +174,7 @@ static struct node_list_entry node_from_row(const PGresult *rows, int row)
 enum status store_group_nodes(struct store *store, const char *user_id, const struct group_page *page, size_t n_rows,
 			      group_nodes_each *each, void *context, struct error *err)
 {
-	struct column ids;
+	CLEANUP(column) struct column ids;
 	column_init(&ids, COLUMN_TEXT);
 	for (size_t row = 0; row < n_rows; row++) {
 		const char *group_id = row_text(page->rows, (int)row, 0);
@@ -194,7 +183,6 @@ enum status store_group_nodes(struct store *store, const char *user_id, const st
 	const struct arg args[] = { arg_text(user_id), arg_column(&ids) };
 	CLEANUP(pg_result) PGresult *rows = NULL;
 	enum status st = store_query(store, QUERY_GROUP_NODES, args, ARRAY_LEN(args), &rows, err);
-	column_done(&ids);
 	if (st != STATUS_OK)
 		return st;
 	for (int row = 0; row < PQntuples(rows); row++) {

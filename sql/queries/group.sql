@@ -52,7 +52,7 @@ SELECT w.place, m.node_id, a.role, us_of(a.mapped_at), d.connected, us_of(d.pres
                     UNION ALL SELECT unnest(c.names), NULL, NULL) every (device, param, value)
               GROUP BY device) e),
        coalesce((SELECT json_agg(tag ORDER BY tag) FROM node_tag t WHERE t.node_id = m.node_id), '[]'),
-       coalesce((SELECT metadata FROM node_metadata t WHERE t.node_id = m.node_id), '{}')
+       coalesce((SELECT metadata FROM node_metadata x WHERE x.node_id = m.node_id), '{}')
 FROM unnest($2::text[]) WITH ORDINALITY AS w (group_id, place)
 JOIN group_node m ON m.group_id = w.group_id
 JOIN node_user o ON o.node_id = m.node_id AND o.user_id = m.added_by
