@@ -9,14 +9,13 @@
 #include "account/user_name.h"
 #include "api/body.h"
 #include "api/handlers.h"
-#include "base/parse.h"
+#include "api/sharing_query.h"
 #include "model/node_id.h"
 #include "store/sharing.h"
 
 enum {
 	PAGE_REQUESTS = 10, /* rest.md 1.4 */
 	REQUEST_ID_RANDOM_BYTES = 16,
-	CURSOR_DIGITS_MAX = 19, /* of an int64_t */
 	DAY_LIMIT_RETRY_S = 3600,
 };
 
@@ -52,16 +51,9 @@ static const struct words group_words = {
 
 /* --- what the handlers share --- */
 
-/* Of invitations and of groups. */
-static bool is_random_id(const char *text)
-{
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	return strspn(text, alphabet) == SHARING_REQUEST_ID_LEN && text[SHARING_REQUEST_ID_LEN] == '\0';
-}
-
 static bool is_id(const struct words *words, const char *text)
 {
-	return words->kind == SHARING_NODES ? node_id_valid(text, strlen(text)) : is_random_id(text);
+	return words->kind == SHARING_NODES ? node_id_valid(text, strlen(text)) : sharing_id_valid(text);
 }
 
 static enum status day_limit(struct request *request, struct error *err)
@@ -253,21 +245,6 @@ static enum status sharing_put(struct request *request, const struct words *word
 
 /* --- DELETE: the end of a share --- */
 
-/* `a,b,c`: cuts the text in place. */
-static enum status split_ids(struct request *request, const struct words *words, char *text, struct wish *wish,
-			     struct error *err)
-{
-	for (char *next = text; next;) {
-		char *id = strsep(&next, ",");
-		if (*id == '\0' || wish->n_ids == words->ids_max)
-			return reply_fail(&request->reply, words->bad_list, err);
-		if (!is_id(words, id))
-			wish->has_impossible = true;
-		wish->ids[wish->n_ids++] = id;
-	}
-	return STATUS_OK;
-}
-
 static enum status read_end(struct request *request, const struct words *words, struct wish *wish, struct error *err)
 {
 	const char *list = params_query_text(&request->query, words->list_member);
@@ -276,10 +253,12 @@ static enum status read_end(struct request *request, const struct words *words, 
 	char *text = arena_copy(request->arena, list, strlen(list));
 	if (!text)
 		return error_set(err, STATUS_TOO_LARGE, "request needs too much memory");
-	enum status st = split_ids(request, words, text, wish, err);
-	if (st == STATUS_OK)
-		st = canonical_name(request, params_query_text(&request->query, "user_name"), wish->to_name, err);
-	return st;
+	wish->n_ids = sharing_ids_split(text, wish->ids, words->ids_max);
+	if (wish->n_ids == 0)
+		return reply_fail(&request->reply, words->bad_list, err);
+	for (size_t i = 0; i < wish->n_ids; i++)
+		wish->has_impossible = wish->has_impossible || !is_id(words, wish->ids[i]);
+	return canonical_name(request, params_query_text(&request->query, "user_name"), wish->to_name, err);
 }
 
 static enum status sharing_delete(struct request *request, const struct words *words, struct error *err)
@@ -366,19 +345,6 @@ static enum status sharing_get(struct request *request, const struct words *word
 
 /* --- invitations --- */
 
-/* A place in the order of time: "<microseconds>.<request id>". */
-static bool read_cursor(const char *text, int64_t *ret_at_us, const char **ret_id)
-{
-	char digits[CURSOR_DIGITS_MAX + 1];
-	size_t n_digits = strspn(text, "0123456789");
-	if (n_digits > CURSOR_DIGITS_MAX || text[n_digits] != '.' || !is_random_id(text + n_digits + 1))
-		return false;
-	memcpy(digits, text, n_digits);
-	digits[n_digits] = '\0';
-	*ret_id = text + n_digits + 1;
-	return parse_i64(digits, 0, INT64_MAX, ret_at_us);
-}
-
 /* Without primary_user it is those received; an invitation asked for by its id may be either. */
 static enum status read_requests_query(struct request *request, struct sharing_requests_query *query, struct error *err)
 {
@@ -394,7 +360,7 @@ static enum status read_requests_query(struct request *request, struct sharing_r
 	if (query->request_id && !says_which)
 		query->sent = true;
 	const char *cursor = params_query_text(from, "start_request_id");
-	if (cursor && !read_cursor(cursor, &query->before_us, &query->before_id))
+	if (cursor && !sharing_cursor_read(cursor, &query->before_us, &query->before_id))
 		return error_set(err, STATUS_INVALID, "start_request_id is no place in the list");
 	return STATUS_OK;
 }
@@ -409,7 +375,7 @@ static enum status requests_get(struct request *request, const struct words *wor
 	enum status st = read_requests_query(request, &query, err);
 	if (st != STATUS_OK)
 		return st;
-	if (query.request_id && !is_random_id(query.request_id))
+	if (query.request_id && !sharing_id_valid(query.request_id))
 		return reply_fail(&request->reply, FAILURE_SHARING_REQUEST, err);
 	buffer_puts(page.body, "{\"sharing_requests\":[");
 	st = store_sharing_requests(request->store, &query, add_entry, &page, &more, err);
@@ -437,7 +403,7 @@ static enum status requests_put(struct request *request, const struct words *wor
 	const json_t *accept = json_object_get(body, "accept");
 	if (!json_is_boolean(accept) || !request_id)
 		return bad_field(request, "accept (true or false) or request_id is missing", err);
-	if (is_random_id(request_id))
+	if (sharing_id_valid(request_id))
 		st = store_sharing_answer(request->store, words->kind, request_id, request->caller.user_id,
 					  json_is_true(accept), &outcome, err);
 	if (st == STATUS_OK)
@@ -454,7 +420,7 @@ static enum status requests_delete(struct request *request, const struct words *
 	enum status st = STATUS_OK;
 	if (!request_id)
 		return bad_field(request, "request_id is missing", err);
-	if (is_random_id(request_id))
+	if (sharing_id_valid(request_id))
 		st = store_sharing_cancel(request->store, words->kind, request_id, request->caller.user_id, &outcome,
 					  err);
 	if (st == STATUS_OK)
