@@ -22,7 +22,7 @@ from stackkit import DEADLINE_S, LAMP, REPO, Stack, unique, wait_for
 UNAUTHORIZED = {"status": "failure", "error_code": 101017, "description": "Unauthorized", "message": "Unauthorized"}
 
 # Who may call what: anyone, either anyone or a user (who then needs a good token), a signed-in user, an administrator, or one whom
-# the node in the query belongs to. Each route is tried as nobody,
+# the node in the query belongs to (owned: as a primary user). Each route is tried as nobody,
 # as the node's primary user, as a secondary one and as a stranger; that the table is whole is a test too.
 Route = collections.namedtuple("Route", "method path who")
 ROUTES = [
@@ -53,8 +53,8 @@ ROUTES = [
     Route("GET", "/v1/user/sessions", "user"),
     Route("DELETE", "/v1/user/sessions", "user"),
     Route("GET", "/v1/user/nodes", "user"),
-    Route("PUT", "/v1/user/nodes", "node"),
-    Route("DELETE", "/v1/user/nodes", "node"),
+    Route("PUT", "/v1/user/nodes", "owned"),
+    Route("DELETE", "/v1/user/nodes", "owned"),
     Route("POST", "/v1/user/nodes/mapping/initiate", "user"),
     Route("POST", "/v1/user/nodes/mapping/verify", "user"),
     Route("GET", "/v1/user/nodes/config", "node"),
@@ -284,6 +284,9 @@ def test_with_a_token_no_route_is_401_and_the_node_s_routes_are_for_its_users(st
     if route.who == "node":
         assert answers[owner].status_code == answers[guest].status_code == 200
         assert failed(answers[stranger], 403, 404) and node_id not in answers[stranger].text
+    elif route.who == "owned":  # the body has nothing to change
+        assert failed(answers[owner], 400) and failed(answers[guest], 403) and failed(answers[stranger], 404)
+        assert node_id not in answers[stranger].text
     elif route.path == "/v1/user/nodes":
         assert node_id in answers[owner].text and node_id in answers[guest].text and node_id not in answers[stranger].text
     if "logout" in route.path:
