@@ -142,6 +142,9 @@ static void each_claim_must_be_there_and_right(void **state)
 	}
 	assert_int_equal(verdict_of_claims(with("exp", json_integer(now_s))), STATUS_UNAUTHENTICATED);
 	assert_int_equal(verdict_of_claims(with("iat", json_integer(now_s + 70))), STATUS_UNAUTHENTICATED);
+	assert_int_equal(verdict_of_claims(with("nbf", json_integer(now_s + 50))), STATUS_OK);
+	assert_int_equal(verdict_of_claims(with("nbf", json_integer(now_s + 70))), STATUS_UNAUTHENTICATED);
+	assert_int_equal(verdict_of_claims(with("nbf", json_string("x"))), STATUS_UNAUTHENTICATED);
 }
 
 static void an_id_token_is_no_access_token(void **state)

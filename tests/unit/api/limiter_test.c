@@ -50,6 +50,29 @@ static void n_come_at_once_and_then_one_each_period_over_n(void **state)
 	assert_false(take(*state, LIMITER_SOURCE_SIGN_IN, "a"));
 }
 
+static void what_was_given_back_may_be_taken_again(void **state)
+{
+	limiter_give_back(*state, LIMITER_SOURCE_SIGN_IN, "a", 1, five_a_minute); /* of nothing */
+	for (int i = 0; i < 5; i++)
+		assert_true(take(*state, LIMITER_SOURCE_SIGN_IN, "a"));
+	assert_false(take(*state, LIMITER_SOURCE_SIGN_IN, "a"));
+	limiter_give_back(*state, LIMITER_SOURCE_SIGN_IN, "a", 1, five_a_minute);
+	assert_true(take(*state, LIMITER_SOURCE_SIGN_IN, "a"));
+	assert_false(take(*state, LIMITER_SOURCE_SIGN_IN, "a"));
+}
+
+/* Else a try that was begun long ago would add to what may come at once. */
+static void giving_back_late_is_no_credit(void **state)
+{
+	assert_true(take(*state, LIMITER_SOURCE_SIGN_IN, "a"));
+	clock_test_shift_us += 60000000;
+	for (int i = 0; i < 9; i++)
+		limiter_give_back(*state, LIMITER_SOURCE_SIGN_IN, "a", 1, five_a_minute);
+	for (int i = 0; i < 5; i++)
+		assert_true(take(*state, LIMITER_SOURCE_SIGN_IN, "a"));
+	assert_false(take(*state, LIMITER_SOURCE_SIGN_IN, "a"));
+}
+
 static void keys_and_kinds_do_not_touch_each_other(void **state)
 {
 	for (int i = 0; i < 5; i++)
@@ -92,6 +115,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(n_come_at_once_and_then_one_each_period_over_n, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(asking_takes_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_was_given_back_may_be_taken_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(giving_back_late_is_no_credit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keys_and_kinds_do_not_touch_each_other, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flood_of_new_keys_does_not_free_one_that_is_held_back, set_up,
 						tear_down),
