@@ -208,7 +208,7 @@ static void put_what_is_there(struct request *request, const struct list *list, 
 
 enum status nodes_list_with_session(struct request *request, struct error *err)
 {
-	struct list_wish wish;
+	struct list_wish wish = { .status = false };
 	struct error later; /* a bad query is told by the handler, and only to whom the route is for */
 	if (read_list_query(request, &wish, &later) != STATUS_OK || needs_no_node(&wish))
 		return store_session_access(request->store, request->claims.session_id, NULL, &request->caller, err);
@@ -227,7 +227,7 @@ enum status nodes_list(struct request *request, struct error *err)
 {
 	if (request->reply.body.len > 0)
 		return STATUS_OK; /* it came with the check */
-	struct list_wish wish;
+	struct list_wish wish = { .status = false };
 	enum status st = read_list_query(request, &wish, err);
 	if (st != STATUS_OK)
 		return st;

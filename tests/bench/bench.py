@@ -6,6 +6,8 @@
                      that only discards
     plugin cost      the load through a broker with the plugin / through one without plugin and access rules, both discarding
     plugin checks    what one check costs, alone: with 100 000 nodes, of which none, 1 000 and 100 000 are revoked
+    node_list        99th percentile in ms of a page of 100 nodes with details, of a user with 500 among 100 000: wrk / pgbench of the same
+                     two statements
     GET params       wrk on GET /v1/user/nodes/params / pgbench -M prepared select-only, same connections
 
 Prints a table with median, lowest and highest, then one JSON line a figure.
@@ -22,7 +24,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "scenario"))
 from brokerkit import set_file  # noqa: E402
-from stackkit import BUILD, Stack, free_ports, wait_for  # noqa: E402
+from stackkit import BUILD, LAMP, REPO, Stack, free_ports, wait_for  # noqa: E402
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 NODES = int(os.environ.get("NODES", "50"))
@@ -183,10 +185,68 @@ def get_params(stack, _load):
     return by_api, by_pgbench
 
 
+LAMP_PARAMS = {"Name": '"Hall"', "Power": "true", "Level": "40"}
+
+
+def statement(name, values):
+    """One of sql/queries with pgbench's variables in place of its parameters, and their settings."""
+    text = (REPO / "sql" / "queries").joinpath({"session_access": "session.sql"}.get(name, "node.sql")).read_text()
+    body = text.split(f"-- name: {name}\n")[1].split("-- name: ")[0].rpartition(";")[0]
+    body = "\n".join(line for line in body.splitlines() if not line.startswith("--"))
+    settings = []
+    for i, value in enumerate(values, 1):
+        body = body.replace(f"${i}", f":{name}{i}" if value is not None else "NULL")
+        if value is not None:
+            settings += ["-D", f"{name}{i}={value}"]
+    return body.replace("\n", " ") + ";\n", settings
+
+
+def node_list(stack, _load):
+    start_daemon(stack)
+    user = stack.user()
+    stack.sql("INSERT INTO node (node_id) SELECT 'listed' || i FROM generate_series(1, 100000) i ON CONFLICT DO NOTHING")
+    stack.sql("INSERT INTO account (user_name, password_hash, confirmed_at) SELECT 'other' || i || '@example.org', 'x', now() FROM generate_series(1, 200) i"
+              " ON CONFLICT DO NOTHING")
+    stack.sql("INSERT INTO node_user (node_id, user_id, role) SELECT 'listed' || i, CASE WHEN i %% 200 = 0 THEN %s::uuid ELSE (SELECT user_id FROM account"
+              " WHERE user_name = 'other' || i %% 200 || '@example.org') END, 'primary' FROM generate_series(1, 100000) i", user.id)
+    stack.sql("INSERT INTO node_config (node_id, config, received_at) SELECT node_id, %s, now() FROM node_user ON CONFLICT DO NOTHING", json.dumps(LAMP))
+    for name, value in LAMP_PARAMS.items():
+        stack.sql("INSERT INTO node_param (node_id, device, param, value, received_at) SELECT node_id, 'Light', %s, %s, now() FROM node_user"
+                  " ON CONFLICT DO NOTHING", name, value)
+    stack.sql("ANALYZE")
+    url = f"{stack.ready['api_url']}/v1/user/nodes?node_details=true&num_records=100"
+    ((session,),) = stack.sql("SELECT session_id::text FROM session WHERE user_id = %s", user.id)
+    access, access_settings = statement("session_access", [session, None])
+    listing, listing_settings = statement("node_list_for_user", [user.id, None, "a", 101, "t", "t", None, "t"])
+    script = stack.home.parent / "node_list.sql"
+    script.write_text(f"\\startpipeline\n{access}{listing}\\endpipeline\n")
+    assert len(user.get("/v1/user/nodes", node_details="true", num_records=100).json()["node_details"]) == 100
+
+    def by_api():
+        out = subprocess.run(["wrk", "--latency", "-c", "4", "-t", str(THREADS), "-d", f"{SECONDS}s", "-H",
+                              f"Authorization: {user.headers['Authorization']}", url],
+                             check=True, capture_output=True, text=True).stdout
+        assert "Non-2xx" not in out, out
+        value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", out).groups()
+        return float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+
+    def by_pgbench():
+        prefix = script.parent / "pgbench_log"
+        for old in script.parent.glob("pgbench_log*"):
+            old.unlink()
+        subprocess.run(["pgbench", "-n", "-c", "4", "-j", str(THREADS), "-T", str(SECONDS), "-M", "prepared", "-l", f"--log-prefix={prefix}", "-f", str(script),
+                        *access_settings, *listing_settings, stack.database_url], check=True, capture_output=True, text=True)
+        micros = sorted(int(line.split()[2]) for path in script.parent.glob("pgbench_log*") for line in path.read_text().splitlines())
+        return micros[len(micros) * 99 // 100] / 1000
+
+    return by_api, by_pgbench
+
+
 FIGURES = [
     # name, bar of the design, function that gives (ours, baseline)
     ("durable ingest, messages/s", 0.6, ingest),
     ("plugin cost, messages/s", 0.97, plugin),
+    ("node_list, p99 in ms", None, node_list),
     ("GET params, requests/s", 0.5, get_params),
 ]
 
@@ -222,7 +282,7 @@ def main():
                 continue
             ours, baseline, ratios = measure(stack, load, make)
             results.append((name, bar, ours, baseline, ratios))
-            print(f"{name:28} ours {spread(ours, '.0f'):28} baseline {spread(baseline, '.0f'):28} "
+            print(f"{name:28} ours {spread(ours, '.1f'):28} baseline {spread(baseline, '.1f'):28} "
                   f"ratio {spread(ratios, '.2f')}, bar {bar}", flush=True)
     finally:
         stack.close()
