@@ -62,6 +62,7 @@ struct api_options {
 	int claims_per_minute;              /* claim requests, per source and per account */
 	int requests_per_second;            /* signed-in requests, per account */
 	int mapping_window_s;
+	int sharing_lifetime_s;
 };
 
 MUST_CHECK enum status api_start(const struct api_options *options, struct api **ret_api, struct error *err);

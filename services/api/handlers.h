@@ -66,6 +66,19 @@ enum status params_put_slow(struct request *request, struct error *err);
 enum status mapping_put(struct request *request, struct error *err);
 enum status mapping_get(struct request *request, struct error *err);
 
+/* sharing_handlers.c */
+enum status node_sharing_put(struct request *request, struct error *err);
+enum status node_sharing_get(struct request *request, struct error *err);
+enum status node_sharing_delete(struct request *request, struct error *err);
+enum status node_sharing_requests_get(struct request *request, struct error *err);
+enum status node_sharing_requests_put(struct request *request, struct error *err);
+enum status node_sharing_requests_delete(struct request *request, struct error *err);
+enum status group_sharing_put(struct request *request, struct error *err);
+enum status group_sharing_get(struct request *request, struct error *err);
+enum status group_sharing_delete(struct request *request, struct error *err);
+enum status group_sharing_requests_get(struct request *request, struct error *err);
+enum status group_sharing_requests_put(struct request *request, struct error *err);
+enum status group_sharing_requests_delete(struct request *request, struct error *err);
 /* challenge_handlers.c */
 enum status challenge_initiate(struct request *request, struct error *err);
 enum status challenge_verify(struct request *request, struct error *err);

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-/* Codes below 102000 are the clients' (rest.md 1.3); above, ours: 102 requests, 104 mapping, 105 nodes, 106 claiming, 107 administration, 110 keys. */
+/* Codes below 102000 are the clients' (rest.md 1.3); above, ours: 102 requests, 104 mapping, 105 nodes, 106 claiming, 107 administration,
+ * 108 sharing, 109 groups, 110 keys. */
 static const struct failure_row failures[] = {
 	[FAILURE_BODY] = { STATUS_INVALID, 100006, "Invalid request body" },
 	[FAILURE_USER_NAME_MISSING] = { STATUS_INVALID, 101001, "User name is missing" },
@@ -95,6 +96,22 @@ static const struct failure_row failures[] = {
 					"The file is not the one that was announced, or no text" },
 	[FAILURE_REGISTRATION_ADDRESS] = { STATUS_DENIED, 107009, "The address is not, or no longer, good" },
 	[FAILURE_REGISTRATION_GROUP] = { STATUS_INVALID, 107010, "There are no groups of nodes to register into" },
+	[FAILURE_SHARING_REQUEST] = { STATUS_NOT_FOUND, 108001, "No such sharing request" },
+	[FAILURE_SHARING_SETTLED] = { STATUS_CONFLICT, 108002, "The sharing request is no longer pending" },
+	[FAILURE_SHARING_SELF] = { STATUS_INVALID, 108003, "Sharing with oneself is not possible" },
+	[FAILURE_SHARING_ALREADY] = { STATUS_CONFLICT, 108004, "Already shared with this user" },
+	[FAILURE_SHARING_PENDING] = { STATUS_DENIED, 108005, "Too many sharing requests are pending; cancel some" },
+	[FAILURE_SHARING_DAY] = { STATUS_LIMIT, 108006, "Too many sharing requests in a day" },
+	[FAILURE_SHARING_NODES] = { STATUS_INVALID, 108007, "nodes must name 1 to 100 node ids" },
+	[FAILURE_SHARING_GROUPS] = { STATUS_INVALID, 108008, "groups must name 1 to 25 group ids" },
+	[FAILURE_SHARING_FIELD] = { STATUS_INVALID, 108009, "metadata may have 8192 bytes" },
+	[FAILURE_SHARING_NOT_SHARED] = { STATUS_NOT_FOUND, 108010, "Not shared with this user" },
+	[FAILURE_SHARING_PRIMARY] = { STATUS_DENIED, 108011, "A primary user cannot be removed" },
+	[FAILURE_SHARING_NOTHING] = { STATUS_CONFLICT, 108012, "The sender no longer has what was to be shared" },
+	[FAILURE_SHARING_FULL] = { STATUS_DENIED, 108013, "100 users is all that a node or group may have" },
+	[FAILURE_SHARING_GROUP] = { STATUS_NOT_FOUND, 108014, "No such group" },
+	[FAILURE_SHARING_GROUP_NOT_OWNED] = { STATUS_DENIED, 108015, "Only a primary user of the group may do this" },
+	[FAILURE_SHARING_NOT_TOP] = { STATUS_DENIED, 108016, "Only a top-level group can be transferred" },
 };
 
 static const struct failure_row *row_of_status(enum status status)

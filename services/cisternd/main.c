@@ -269,6 +269,7 @@ static enum status start_api(struct app *app, struct error *err)
 		.claims_per_minute = (int)config->claims_per_minute,
 		.requests_per_second = (int)config->requests_per_second,
 		.mapping_window_s = (int)config->mapping_window_s,
+		.sharing_lifetime_s = (int)config->sharing_lifetime_s,
 	};
 	return api_start(&options, &app->api, err);
 }

@@ -71,6 +71,7 @@ static const struct setting rows[] = {
 	     "folder with texts of mail in place of the built-in ones, <template>.txt each"),
 	TEXT(mail_app_name, OPTIONAL, "Cistern", "what mail calls this service"),
 	INTEGER(mapping_window_s, 1, 3600, "60", "how long one side of a mapping waits for the other"),
+	INTEGER(sharing_lifetime_s, 1, 31536000, "604800", "life of an invitation to share nodes or groups"),
 	INTEGER(ingest_batch_max, 1, 10000, "1000", "messages committed together at most"),
 	INTEGER(ingest_batch_wait_ms, 0, 1000, "2", "how long a batch waits for more messages"),
 	TEXT(ca_file, OPTIONAL, "", "the CA that nodes trust, copied beside a new node's certificate"),

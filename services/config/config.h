@@ -26,7 +26,7 @@ struct config {
 	int64_t sign_in_failures_max, sign_in_strangers_failures_max;
 	setting_text smtp_url, smtp_from, smtp_user, smtp_password_file, smtp_ca_file;
 	setting_text mail_template_dir, mail_app_name;
-	int64_t mapping_window_s;
+	int64_t mapping_window_s, sharing_lifetime_s;
 	int64_t ingest_batch_max, ingest_batch_wait_ms;
 	setting_text ca_file;
 	setting_text signer_socket, signer_ca_dir, signer_passphrase_file, signer_log_file, signer_clients;

@@ -21,7 +21,7 @@ enum query {
 	N_QUERIES
 };
 
-enum { QUERY_ARGS_MAX = 12 };
+enum { QUERY_ARGS_MAX = 13 };
 
 /* One argument; made by the functions below. Text and bytes are borrowed, numbers are held inside. */
 struct arg {
