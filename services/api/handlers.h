@@ -58,6 +58,12 @@ enum status node_config(struct request *request, struct error *err);
 enum status node_status(struct request *request, struct error *err);
 enum status node_params(struct request *request, struct error *err);
 
+/* group_list.c, group_handlers.c */
+enum status group_list(struct request *request, struct error *err);
+enum status group_post(struct request *request, struct error *err);
+enum status group_put(struct request *request, struct error *err);
+enum status group_delete(struct request *request, struct error *err);
+
 /* params_handlers.c */
 enum status params_put(struct request *request, struct error *err);
 enum status params_put_slow(struct request *request, struct error *err);

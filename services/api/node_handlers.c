@@ -4,6 +4,7 @@
 
 #include "api/body.h"
 #include "api/handlers.h"
+#include "api/node_entry.h"
 #include "api/node_texts.h"
 #include "model/node_id.h"
 #include "store/node.h"
@@ -16,24 +17,12 @@ static enum status foreign_if_gone(struct request *request, enum status st, stru
 	return st == STATUS_NOT_FOUND ? reply_fail(&request->reply, FAILURE_NODE, err) : st;
 }
 
-/* What the SDK makes of {} is a failure of its whole list; it reads these members without looking (and drops a node without a config). */
-static void put_config(struct buffer *body, const char *node_id, const char *config_json)
-{
-	if (config_json) {
-		buffer_puts(body, config_json);
-		return;
-	}
-	buffer_putc(body, '{');
-	reply_put_member(body, "node_id", node_id);
-	buffer_puts(body, ",\"config_version\":\"\",\"info\":{},\"devices\":[],\"services\":[]}");
-}
-
 enum status node_config(struct request *request, struct error *err)
 {
 	struct buffer *body = &request->reply.body;
 	enum status st = store_node_config(request->store, request->caller.user_id, request->node_id, body, err);
 	if (st == STATUS_OK && body->len == 0)
-		put_config(body, request->node_id, NULL);
+		node_put_config(body, request->node_id, NULL);
 	return foreign_if_gone(request, st, err);
 }
 
@@ -44,12 +33,6 @@ enum status node_params(struct request *request, struct error *err)
 	return STATUS_OK;
 }
 
-static void put_connectivity(struct buffer *body, bool connected, int64_t presence_at_us)
-{
-	buffer_printf(body, "{\"connectivity\":{\"connected\":%s,\"timestamp\":%lld}}", connected ? "true" : "false",
-		      (long long)(presence_at_us / 1000));
-}
-
 enum status node_status(struct request *request, struct error *err)
 {
 	bool connected = false;
@@ -57,7 +40,7 @@ enum status node_status(struct request *request, struct error *err)
 	enum status st = store_node_presence(request->store, request->caller.user_id, request->node_id, &connected,
 					     &presence_at_us, err);
 	if (st == STATUS_OK)
-		put_connectivity(&request->reply.body, connected, presence_at_us);
+		node_put_connectivity(&request->reply.body, connected, presence_at_us);
 	return foreign_if_gone(request, st, err);
 }
 
@@ -81,34 +64,6 @@ static void list_done(struct list *list)
 	buffer_done(&list->entries);
 }
 
-/* `id` for the CLI and the phones, `node_id` for the SDK (rest.md 4.1). */
-static void put_entry(struct buffer *out, const struct node_list_entry *entry, const struct list_wish *wish)
-{
-	buffer_putc(out, '{');
-	reply_put_member(out, "id", entry->node_id);
-	reply_put_member(out, "node_id", entry->node_id);
-	reply_put_member(out, "role", entry->role);
-	buffer_printf(out, ",\"primary\":%s", strcmp(entry->role, "primary") == 0 ? "true" : "false");
-	if (wish->status) {
-		buffer_puts(out, ",\"status\":");
-		put_connectivity(out, entry->connected, entry->presence_at_us);
-	}
-	if (wish->query.config) {
-		buffer_puts(out, ",\"config\":");
-		put_config(out, entry->node_id, entry->config_json);
-	}
-	if (entry->params_json) {
-		buffer_puts(out, ",\"params\":");
-		buffer_puts(out, entry->params_json);
-	}
-	buffer_puts(out, ",\"tags\":");
-	buffer_puts(out, entry->tags_json);
-	buffer_puts(out, ",\"metadata\":");
-	buffer_puts(out, entry->metadata_json);
-	buffer_printf(out, ",\"mapping_timestamp\":%lld,\"is_matter\":false}",
-		      (long long)(entry->mapped_at_us / 1000000));
-}
-
 static void add_entry(void *context, const struct node_list_entry *entry)
 {
 	struct list *list = context;
@@ -120,7 +75,7 @@ static void add_entry(void *context, const struct node_list_entry *entry)
 		return;
 	if (list->entries.len > 0)
 		buffer_putc(&list->entries, ',');
-	put_entry(&list->entries, entry, list->wish);
+	node_put_entry(&list->entries, entry, list->wish->query.config, list->wish->status);
 }
 
 /* next_id is left out on the last page: clients loop while it is there. */

@@ -14,6 +14,7 @@ enum {
 	SHARING = 32768,
 	CLAIM = 16384,
 	PARAMS = 131072,
+	GROUP = 32768,
 	DEVICES = 262144,
 	USER_DATA = USER_DATA_BYTES_MAX,
 	CERTIFICATE_FILE = 16777216
@@ -137,6 +138,15 @@ const struct route routes[] = {
 	  group_sharing_requests_put, LANE_NONE, NULL, &doc_group_sharing_requests_put },
 	{ METHOD_DELETE, "/v1/user/node_group/sharing/requests", WHO_USER, OBJECT_REQUEST, SMALL, RATE_USER,
 	  group_sharing_requests_delete, LANE_NONE, NULL, &doc_group_sharing_requests_delete },
+
+	{ METHOD_GET, "/v1/user/node_group", WHO_USER, OBJECT_GROUPS, NO_BODY, RATE_USER, group_list, LANE_NONE, NULL,
+	  &doc_group_list },
+	{ METHOD_POST, "/v1/user/node_group", WHO_USER, OBJECT_GROUPS, GROUP, RATE_USER, group_post, LANE_NONE, NULL,
+	  &doc_group_post },
+	{ METHOD_PUT, "/v1/user/node_group", WHO_USER, OBJECT_GROUPS, GROUP, RATE_USER, group_put, LANE_NONE, NULL,
+	  &doc_group_put },
+	{ METHOD_DELETE, "/v1/user/node_group", WHO_USER, OBJECT_GROUPS, SMALL, RATE_USER, group_delete, LANE_NONE,
+	  NULL, &doc_group_delete },
 
 	{ METHOD_GET, "/v1/admin/nodes", WHO_VIEWER, OBJECT_FLEET, NO_BODY, RATE_USER, admin_nodes_list, LANE_NONE,
 	  NULL, &doc_admin_nodes_list },

@@ -30,6 +30,13 @@ enum {
 	SHARING_PENDING_MAX = 100, /* open invitations of a sender */
 	SHARING_DAY_MAX = 300,     /* invitations of a sender in a day */
 	SHARING_METADATA_BYTES_MAX = 8192,
+
+	GROUPS_PER_USER_MAX = 200, /* that a user is a primary user of */
+	NODES_PER_GROUP_MAX = 500,
+	GROUP_NAME_BYTES_MAX = 256,
+	GROUP_TYPE_BYTES_MAX = 64,
+	GROUP_DESCRIPTION_BYTES_MAX = 1024,
+	GROUP_DATA_BYTES_MAX = 8192, /* of custom_data and of group_metadata; as the database writes it */
 };
 
 #endif

@@ -112,16 +112,16 @@ ALTER TABLE mapping_request
 	-- what of it could not be applied; the mapping holds all the same
 	ADD COLUMN left_out text CHECK (left_out IN ('group', 'tags', 'metadata'));
 
--- Into a group where the user is primary. Gives whether it is in.
+-- Into a group where the user is primary, by the rules of 0006. Gives whether it is in.
 CREATE FUNCTION mapping_into_group(the_node text, the_user uuid, the_group text) RETURNS boolean LANGUAGE plpgsql AS
 $$
 BEGIN
-	PERFORM FROM node_group WHERE group_id = the_group FOR KEY SHARE;
-	IF group_role_of(the_user, the_group) IS DISTINCT FROM 'primary' THEN
-		RETURN false;
-	END IF;
-	INSERT INTO group_node (group_id, node_id, added_by) VALUES (the_group, the_node, the_user) ON CONFLICT DO NOTHING;
+	PERFORM group_require(the_user, the_group);
+	PERFORM group_lock(the_group);
+	PERFORM group_put_nodes(the_user, the_group, ARRAY[the_node], 500);
 	RETURN true;
+EXCEPTION WHEN SQLSTATE 'CG001' THEN
+	RETURN false;
 END
 $$;
 
