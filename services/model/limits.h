@@ -23,8 +23,8 @@ enum {
 	USER_TAGS_MAX = 32,
 	USER_TAG_BYTES_MAX = 128,
 	USER_DATA_BYTES_MAX = 408576, /* 399 KB: rest.md section 11 */
-	METADATA_BYTES_MAX = 8192, /* of a node; as the database writes it */
-	SHARING_NODES_MAX = 100, /* of an invitation, or of one call that ends shares */
+	METADATA_BYTES_MAX = 8192,    /* of a node; as the database writes it */
+	SHARING_NODES_MAX = 100,      /* of an invitation, or of one call that ends shares */
 	SHARING_GROUPS_MAX = 25,
 	SHARING_USERS_MAX = 100,   /* of a node, of a group */
 	SHARING_PENDING_MAX = 100, /* open invitations of a sender */
