@@ -1,14 +1,20 @@
 """Every call that changes something leaves an event with who did it, how, from where and in which request; a call that failed leaves none,
 but a refusal does. Driven from the route table."""
 
+import contextlib
+import itertools
 import json
+import queue
 import re
+import subprocess
+import threading
+import time
 
 import pytest
 
 from factorykit import request as make_csr
 from matrixkit import rows
-from stackkit import LAMP, User, unique, wait_for
+from stackkit import DEADLINE_S, LAMP, User, unique, wait_for
 
 AUDIT = "/v1/admin/audit"
 
@@ -353,6 +359,30 @@ def test_the_command_line_shows_more_than_a_page(stack, admin):
 def test_the_command_line_refuses_what_is_no_filter(stack, options):
     answer = stack.cli("audit", *options, check=False)
     assert answer.returncode == 1 and answer.stdout == "" and answer.stderr.startswith("cistern: ")
+
+
+@pytest.mark.parametrize("words", [(), ("--output", "json")])
+def test_the_command_line_follows_what_comes_each_event_once(stack, admin, bare, words):
+    run = subprocess.Popen([stack.ready["cli"], *words, "audit", "--follow", "--action", "test.followed"], stdout=subprocess.PIPE, text=True)
+    try:
+        lines = queue.Queue()
+        threading.Thread(target=lambda: [lines.put(line) for line in run.stdout], daemon=True).start()
+        stop = time.monotonic() + DEADLINE_S
+        seen = []
+        for n in itertools.count():
+            stack.sql("INSERT INTO audit_event (kind, action, via, object_kind, object_id) VALUES ('change', 'test.followed', 'test', 'test', %s)",
+                      f"event-{n}-of-it")
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    seen.append(re.search(r"event-([0-9]+)-of-it", lines.get(timeout=0.2))[1])
+            if len(seen) >= 3:
+                break
+            assert time.monotonic() < stop
+    finally:
+        run.terminate()
+        run.wait(DEADLINE_S)
+    numbers = [int(number) for number in seen]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
 def test_pruning_as_the_owner_forgets_the_old_and_says_so(stack):
