@@ -60,6 +60,7 @@ def new_user(stack, _accounts):
     yield lend
     for account in lent:
         stack.sql("DELETE FROM node_user WHERE user_id = %s", account.id)
+        stack.sql("DELETE FROM group_user WHERE user_id = %s", account.id)  # a group without its last primary user goes too
         stack.sql("DELETE FROM mapping_request WHERE user_id = %s", account.id)
         if account.get("/v1/user2").status_code == 200:
             _accounts.append(account)
