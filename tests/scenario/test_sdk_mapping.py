@@ -170,4 +170,5 @@ def test_a_node_that_has_not_reported_all_values_hides_no_other(stack, ann, user
     device, service = node["nodeConfig"]["devices"][0], node["nodeConfig"]["services"][0]
     assert {one["name"]: one["value"] for one in device["params"] if "value" in one} == reported.get("Light", {})
     assert {one["name"]: one["value"] for one in service["params"] if "value" in one} == reported.get("Time", {})
-    assert {one["name"]: one["value"] for one in device.getParams() if "value" in one} == reported.get("Light", {})
+    if "Light" in reported:  # the SDK cannot ask for the values of a device that has reported none: docs/clients.md
+        assert {one["name"]: one["value"] for one in device.getParams() if "value" in one} == reported["Light"]
