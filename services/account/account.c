@@ -82,9 +82,9 @@ static void make_tokens(const struct account *account, const struct token_claims
 	token_put_access(&account->key, claims, &ret_tokens->access);
 }
 
-static enum status open_session(const struct account *account, struct store *store, const struct user_login *login,
-				const struct account_sign_in *sign_in, struct account_tokens *ret_tokens,
-				struct error *err)
+static enum status open_session(const struct account *account, struct store *store, const char *user_id,
+				const char *password_hash, const struct account_sign_in *sign_in,
+				struct account_tokens *ret_tokens, struct error *err)
 {
 	char refresh[REFRESH_TOKEN_BYTES + 1];
 	unsigned char refresh_hash[REFRESH_HASH_BYTES];
@@ -92,8 +92,8 @@ static enum status open_session(const struct account *account, struct store *sto
 	enum status st = token_hash_refresh(refresh, refresh_hash, err);
 	if (st != STATUS_OK)
 		return st;
-	const struct session_start start = { .user_id = login->id,
-					     .password_hash = login->password_hash,
+	const struct session_start start = { .user_id = user_id,
+					     .password_hash = password_hash,
 					     .refresh_hash = refresh_hash,
 					     .refresh_hash_len = sizeof(refresh_hash),
 					     .lifetime_s = account->options.session_lifetime_s,
@@ -101,7 +101,7 @@ static enum status open_session(const struct account *account, struct store *sto
 					     .source = sign_in->source,
 					     .client = sign_in->client };
 	struct token_claims claims;
-	memcpy(claims.user_id, login->id, sizeof(claims.user_id));
+	memcpy(claims.user_id, user_id, sizeof(claims.user_id));
 	st = store_session_open(store, &start, claims.session_id, err);
 	if (st == STATUS_NOT_FOUND)
 		return error_set(err, STATUS_UNAUTHENTICATED, "the password was changed meanwhile");
@@ -129,7 +129,14 @@ enum status account_login(const struct account *account, struct store *store, co
 		return error_set(err, STATUS_UNAUTHENTICATED, "wrong user name or password");
 	if (!login.confirmed)
 		return error_set(err, STATUS_CONFLICT, "the account is not confirmed");
-	return open_session(account, store, &login, sign_in, ret_tokens, err);
+	return open_session(account, store, login.id, login.password_hash, sign_in, ret_tokens, err);
+}
+
+enum status account_open_session(const struct account *account, struct store *store, const char *user_id,
+				 const struct account_sign_in *sign_in, struct account_tokens *ret_tokens,
+				 struct error *err)
+{
+	return open_session(account, store, user_id, NULL, sign_in, ret_tokens, err);
 }
 
 enum status account_refresh(const struct account *account, struct store *store, const char *refresh_token,

@@ -85,6 +85,10 @@ MUST_CHECK enum status account_confirm(const struct account *account, struct sto
 MUST_CHECK enum status account_login(const struct account *account, struct store *store,
 				     const struct account_sign_in *sign_in, struct account_tokens *ret_tokens,
 				     struct error *err);
+/* For a user who is known by other means; the password is not looked at. UNAUTHENTICATED: no such confirmed account. */
+MUST_CHECK enum status account_open_session(const struct account *account, struct store *store, const char *user_id,
+					    const struct account_sign_in *sign_in, struct account_tokens *ret_tokens,
+					    struct error *err);
 /* UNAUTHENTICATED: unknown, its session has ended, or it was stolen. `source` is an address as text, or NULL. */
 MUST_CHECK enum status account_refresh(const struct account *account, struct store *store, const char *refresh_token,
 				       const char *source, struct account_tokens *ret_tokens, struct error *err);

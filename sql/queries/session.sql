@@ -14,11 +14,12 @@ WHERE s.session_id = $1::uuid AND s.ended_at IS NULL AND s.expires_at > now();
 -- name: session_access_params
 SELECT s.user_id, account_role(a), r.role,
        CASE WHEN r.role IS NOT NULL THEN
-           (SELECT '{' || coalesce(string_agg(to_json(device)::text || ':' || params, ',' ORDER BY device), '') || '}'
-            FROM (SELECT device, '{' || coalesce(string_agg(to_json(param)::text || ':' || value::text, ',' ORDER BY param), '') || '}' AS params
+           (SELECT '{' || coalesce(string_agg(to_json(device)::text || ':' || params, ','), '') || '}'
+            FROM (SELECT device, '{' || coalesce(string_agg(to_json(param)::text || ':' || value::text, ','), '') || '}' AS params
                   FROM (SELECT device, param, value FROM node_param p WHERE p.node_id = $2
-                        UNION ALL SELECT unnest(c.names), NULL, NULL FROM node_config c WHERE c.node_id = $2) every (device, param, value)
-                  GROUP BY device) d)
+                        UNION ALL SELECT unnest(c.names), NULL, NULL FROM node_config c WHERE c.node_id = $2
+                        ORDER BY device, param) every (device, param, value)
+                  GROUP BY device ORDER BY device) d)
        END
 FROM session s JOIN account a USING (user_id)
 LEFT JOIN node_user n ON n.node_id = $2 AND n.user_id = s.user_id

@@ -111,7 +111,7 @@ def test_parameters_before_any_configuration_and_of_unknown_devices_are_stored(s
     node.publish("config", config(node))
     node.publish("params/local", {"Unknown": {"Other": 2}, "Light": {"Power": True}})
     stack.settle()
-    assert user.params(node) == {"Unknown": {"Thing": 1, "Other": 2}, "Light": {"Power": True}}
+    assert user.params(node) == {"Unknown": {"Thing": 1, "Other": 2}, "Light": {"Power": True}, "Time": {}}
 
 
 def test_init_drops_what_neither_it_nor_the_configuration_names(stack, node):
@@ -169,11 +169,11 @@ def test_a_hostile_name_is_only_a_name(stack, node, user, name):
     node.publish("params/local", values)
     node.publish("alert", {"esp.alert.str": name or " "})
     user.claim(node)
-    assert user.params(node) == values
+    assert user.params(node) == values | {"Time": {}}
     assert user.get("/v1/user/nodes/config", node_id=node.id).json()["devices"][0]["name"] == name
     node.publish("params/local/init", {name: {"Power": False}})
     stack.settle()
-    assert user.params(node) == {name: {name: name, "Power": False}}
+    assert user.params(node) == {name: {name: name, "Power": False}, "Time": {}}
     assert node.letters() == []
     assert stack.sql("SELECT count(*) > 0 FROM node") == [(True,)]
 

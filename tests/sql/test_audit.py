@@ -111,8 +111,8 @@ CASES = [
                           f" VALUES (repeat('r', 22), 'node', '{USER}', 'bob@example.org', true, now())"),
     *[(f"sharing.{state}", "INSERT INTO sharing_request (request_id, kind, from_user, to_name, transfer, expires_at)"
                            f" VALUES (repeat('r', 22), 'node', '{USER}', 'bob@example.org', true, now());"
-                           f" UPDATE sharing_request SET state = '{state}', settled_at = now()")
-      for state in ("accepted", "declined", "cancelled")],
+                           f" UPDATE sharing_request SET state = '{state}', settled_at = now(), settled_ids = {ids}")
+      for state, ids in (("accepted", "'{}'"), ("declined", "'{}'"), ("cancelled", "NULL"))],
     ("group.made", "INSERT INTO node_group (group_id, group_name) VALUES (repeat('g', 22), 'Home')"),
     ("group.changed", "INSERT INTO node_group (group_id, group_name) VALUES (repeat('g', 22), 'Home');"
                       " UPDATE node_group SET group_name = 'House'"),
