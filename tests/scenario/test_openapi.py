@@ -369,6 +369,7 @@ def test_every_example_is_answered_as_documented(world, method, path):
         assert answer.status_code == 200, f"{example['name']}: {answer.status_code} {answer.text}"
         (content_type,) = success["content"]
         assert answer.headers["Content-Type"].partition(";")[0] == content_type
+        assert ("ETag" in answer.headers) == ("304" in operation["responses"])
         if "answer" in example:
             same_shape(example["answer"], answer.json(), example["name"])
         if "logout" in path or example["name"] == "set":  # which ended her sessions
