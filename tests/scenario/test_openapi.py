@@ -406,6 +406,37 @@ def test_the_documents_need_no_account_and_come_compressed_and_with_a_tag(world)
         assert again.status_code == 304
 
 
+# --- docs/api.md, the same for people --------------------------------------------------------------------------------------
+
+
+def table_rows(n_columns):
+    """The rows of the page's tables of so many columns, without their heads."""
+    page = (REPO / "docs" / "api.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
+    return [row for row in rows if len(row) == n_columns]
+
+
+def test_bodies_and_rates_in_docs_api_md_are_those_of_the_table(world):
+    rows = [row for row in table_rows(6) if row[0] in ("GET", "POST", "PUT", "DELETE")]
+    told = {(row[0], path): row[3:5] for row in rows for path in re.findall(r"`([^`]+)`", row[1])}
+    assert set(told) == set(ROWS)
+    for (method, path), (body, rate) in told.items():
+        operation = world.operation(method, path)
+        number, unit = (body or "4 KiB").split()
+        limit = int(number) * {"KiB": 1024, "MiB": 1024 * 1024}[unit]
+        assert (limit, rate) == (operation["x-cistern-body-max-bytes"], operation["x-cistern-rate"]), (method, path)
+
+
+def test_error_codes_in_docs_api_md_are_those_of_the_document_in_their_order(world):
+    rows = [row for row in table_rows(3) if re.fullmatch(r"[1-5]\d\d(, [1-5]\d\d)*", row[0])]
+    told = [(statuses, codes) for statuses, codes in ((row[0].split(", "), re.findall(r"\d{6}", row[1])) for row in rows)]
+    pairs = {(int(statuses[min(i, len(statuses) - 1)]), int(code)) for statuses, codes in told for i, code in enumerate(codes)}
+    listed = world.document["components"]["schemas"]["Failure"]["x-cistern-error-codes"]
+    assert pairs == {(row["status"], row["error_code"]) for row in listed}
+    firsts = [int(codes[0]) for _, codes in told]
+    assert firsts == sorted(firsts)
+
+
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
