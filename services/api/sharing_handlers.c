@@ -45,8 +45,8 @@ static const struct words group_words = {
 	.answer = "group_sharing",
 	.ids_max = SHARING_GROUPS_MAX,
 	.bad_list = FAILURE_SHARING_GROUPS,
-	.unknown = FAILURE_SHARING_GROUP,
-	.not_primary = FAILURE_SHARING_GROUP_NOT_OWNED,
+	.unknown = FAILURE_GROUP,
+	.not_primary = FAILURE_GROUP_NOT_PRIMARY,
 };
 
 /* --- what the handlers share --- */

@@ -109,7 +109,6 @@ NO_FLEET_NODE = (404, 107001)
 NO_USER = (404, 107003)
 NO_INVITATION = (404, 108001)
 NOT_SHARED = (404, 108010)
-NO_SHARING_GROUP = (404, 108014)
 NO_GROUP = (404, 109001)
 GROUP_NOT_OWNED = (403, 109003)
 
@@ -184,12 +183,12 @@ EXAMPLES = {
         {"request_id": request_id}, None), answers={"foreign": NO_INVITATION, "unknown": NO_INVITATION})
        for of in ("nodes", "node_group")},
     "PUT /v1/user/node_group/sharing": Example((400, 108008), body={}, objects="group", varies=("request_id",), answers={
-        "own": OK, "shared": (403, 108015), "foreign": NO_SHARING_GROUP, "unknown": NO_SHARING_GROUP, "impossible": NO_SHARING_GROUP},
+        "own": OK, "shared": (403, 109003), "foreign": NO_GROUP, "unknown": NO_GROUP, "impossible": NO_GROUP},
         about=lambda group_id: ({}, {"groups": [group_id], "user_name": "guest@example.org"})),
     "GET /v1/user/node_group/sharing": Example(objects="group", about=group_query, answers={
-        "own": OK, "shared": OK, "foreign": NO_SHARING_GROUP, "unknown": NO_SHARING_GROUP, "impossible": NO_SHARING_GROUP}),
+        "own": OK, "shared": OK, "foreign": NO_GROUP, "unknown": NO_GROUP, "impossible": NO_GROUP}),
     "DELETE /v1/user/node_group/sharing": Example((400, 108008), objects="group", answers={
-        "own": NOT_SHARED, "shared": (403, 108015), "foreign": NO_SHARING_GROUP, "unknown": NO_SHARING_GROUP, "impossible": NO_SHARING_GROUP},
+        "own": NOT_SHARED, "shared": (403, 109003), "foreign": NO_GROUP, "unknown": NO_GROUP, "impossible": NO_GROUP},
         about=lambda group_id: ({"groups": group_id, "user_name": "guest@example.org"}, None)),
     "GET /v1/user/node_group": Example(objects="group", about=group_query, answers={
         "own": OK, "shared": OK, "foreign": NO_GROUP, "unknown": NO_GROUP, "impossible": NO_GROUP}),

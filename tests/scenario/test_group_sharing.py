@@ -149,9 +149,9 @@ def test_a_foreign_group_is_answered_byte_for_byte_like_an_unknown_one(ann, bob,
         one, two, odd = ([each if isinstance(each, str) else name for each in ids] for name in (foreign, unknown, "a b"))
         assert seen(invite(ann, bob, one)) == seen(invite(ann, bob, two)) == seen(invite(ann, bob, odd))
         assert seen(end(ann, bob.name, one)) == seen(end(ann, bob.name, two)) == seen(end(ann, bob.name, odd))
-        assert failed(invite(ann, bob, one), 404, 108014) and failed(end(ann, bob.name, one), 404, 108014)
+        assert failed(invite(ann, bob, one), 404, 109001) and failed(end(ann, bob.name, one), 404, 109001)
     assert seen(ann.get(SHARING, group_id=foreign)) == seen(ann.get(SHARING, group_id=unknown)) == seen(ann.get(SHARING, group_id="é"))
-    assert failed(ann.get(SHARING, group_id=foreign), 404, 108014)
+    assert failed(ann.get(SHARING, group_id=foreign), 404, 109001)
 
 
 @pytest.mark.parametrize("body, code", [({"groups": []}, 108008), ({}, 108008), ({"groups": ["x"] * 26}, 108008), ({"groups": [None]}, 108008),
@@ -165,7 +165,7 @@ def test_a_secondary_user_neither_invites_nor_takes_others_off_and_hands_on_no_n
     home = group(ann, nodes=[node])
     share(ann, bob, [home])
     share(ann, eve, [home])
-    assert failed(invite(bob, eve, [home]), 403, 108015) and failed(end(bob, eve.name, [home]), 403, 108015)
+    assert failed(invite(bob, eve, [home]), 403, 109003) and failed(end(bob, eve.name, [home]), 403, 109003)
     assert failed(bob.put(NODE_SHARING, {"nodes": [node], "user_name": "fay@example.org"}), 403, 105006)
     assert failed(bob.request("DELETE", NODE_SHARING, params={"nodes": node, "user_name": bob.name}), 404, 108010)  # his by the group only
 
@@ -191,7 +191,7 @@ def test_who_sees_whom_in_a_group(ann, bob, eve, group):
     assert listed(ann)[room]["users"] == {"primary": [ann.name], "secondary": sorted([bob.name, eve.name])}
     assert listed(bob)[room]["users"] == {"primary": [ann.name], "secondary": [bob.name]}
     assert list(listed(eve)) == [room] and listed(eve)[room]["users"] == {"primary": [ann.name], "secondary": [eve.name]}
-    assert failed(eve.get(SHARING, group_id=home), 404, 108014)
+    assert failed(eve.get(SHARING, group_id=home), 404, 109001)
     users = listed(ann, group_id=home, metadata="True")[home]["users"]
     assert users["secondary_metadata"] == [{"user_name": bob.name, "metadata": {"who": "neighbour"}}]
     assert users["primary_metadata"] == [{"user_name": ann.name, "metadata": {}}]
@@ -245,7 +245,7 @@ def test_a_former_member_loses_all_nodes_of_the_group_at_once(ann, bob, group, n
     done(end(ann if who == "owner" else bob, bob.name, [home]))
     assert not reaches(bob, node.id) and bob.get(NODES).json()["nodes"] == [] and listed(bob) == {}
     assert failed(bob.put(f"{NODES}/params", {"Light": {"Power": False}}, node_id=node.id), 404, 105001)
-    assert failed(bob.get(SHARING, group_id=home), 404, 108014) and failed(end(bob, bob.name, [home]), 404, 108014)
+    assert failed(bob.get(SHARING, group_id=home), 404, 109001) and failed(end(bob, bob.name, [home]), 404, 109001)
 
 
 def test_who_leaves_takes_his_own_nodes_out_of_the_group(stack, ann, bob, group, herd):
@@ -269,7 +269,7 @@ def test_a_transferred_group_is_the_receiver_s_with_its_nodes(ann, bob, eve, gro
     home = group(ann)
     room = group(ann, "Room", parent=home, nodes=[inside])
     share(ann, eve, [home])
-    assert failed(invite(ann, bob, [room], transfer=True), 403, 108016)
+    assert failed(invite(ann, bob, [room], transfer=True), 403, 108014)
     request_id = share(ann, bob, [home], transfer=True)
     assert listed(ann) == listed(eve) == {} and set(listed(bob)) == {home, room}
     assert bob.get(NODES, node_id=inside).json()["node_details"][0]["role"] == "primary"
