@@ -151,6 +151,7 @@ static enum status start_mailer(struct app *app, struct error *err)
 						.smtp_password_file = config->smtp_password_file,
 						.ca_file = config->smtp_ca_file,
 						.template_dir = config->mail_template_dir,
+						.queue_max = (size_t)config->mail_queue_max,
 						.app_name = config->mail_app_name };
 	return mailer_start(&options, &app->mailer, err);
 }

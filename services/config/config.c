@@ -65,6 +65,8 @@ static const struct setting rows[] = {
 	TEXT(smtp_ca_file, OPTIONAL, "", "CA of the SMTP server; default: the system's"),
 	TEXT(mail_template_dir, OPTIONAL, "",
 	     "folder with texts of mail in place of the built-in ones, <template>.txt each"),
+	INTEGER(mail_queue_max, 1, 65536, "256",
+		"mails that wait for the SMTP server; beyond, who asks for one is told to wait"),
 	TEXT(mail_app_name, OPTIONAL, "Cistern", "what mail calls this service"),
 	INTEGER(mapping_window_s, 1, 3600, "60", "how long one side of a mapping waits for the other"),
 	INTEGER(ingest_batch_max, 1, 10000, "1000", "messages committed together at most"),

@@ -25,6 +25,7 @@ struct config {
 	int64_t sign_in_per_minute, requests_per_second;
 	setting_text smtp_url, smtp_from, smtp_user, smtp_password_file, smtp_ca_file;
 	setting_text mail_template_dir, mail_app_name;
+	int64_t mail_queue_max;
 	int64_t mapping_window_s;
 	int64_t ingest_batch_max, ingest_batch_wait_ms;
 	setting_text ca_file;

@@ -309,7 +309,7 @@ enum status mailer_send(struct mailer *mailer, const struct mail *mail, struct e
 	if (st != STATUS_OK)
 		return st;
 	pthread_mutex_lock(&mailer->mutex);
-	bool full = mailer->n_queued == MAILER_QUEUE_MAX;
+	bool full = mailer->n_queued >= mailer->options.queue_max;
 	if (!full) {
 		append(mailer, STEAL(queued));
 		mailer->n_queued++;
