@@ -16,18 +16,17 @@ enum { CODE_HASH_BYTES = 32 };
 struct account {
 	struct account_options options;
 	struct token_key key;
-	unsigned char code_key[crypto_auth_hmacsha256_KEYBYTES];
+	unsigned char code_key[ACCOUNT_KEY_BYTES];
 	password_hash_text dummy_hash; /* of a password that nobody knows */
 };
 
-/* A key of its own for codes. No token's text can be this label: tokens begin with their header. */
-static void derive_code_key(struct account *account)
+/* No token's text can be a label: tokens begin with their header. */
+void account_derive_key(const struct account *account, const char *label, unsigned char ret_key[ACCOUNT_KEY_BYTES])
 {
-	static const unsigned char label[] = "cistern account codes 1";
 	crypto_auth_hmacsha256_state state;
 	crypto_auth_hmacsha256_init(&state, (const unsigned char *)account->key.secret.bytes, account->key.secret.len);
-	crypto_auth_hmacsha256_update(&state, label, sizeof(label));
-	crypto_auth_hmacsha256_final(&state, account->code_key);
+	crypto_auth_hmacsha256_update(&state, (const unsigned char *)label, strlen(label) + 1);
+	crypto_auth_hmacsha256_final(&state, ret_key);
 	sodium_memzero(&state, sizeof(state));
 }
 
@@ -50,7 +49,7 @@ enum status account_open(const struct account_options *options, struct account *
 					options->access_token_lifetime_s, &account->key, err);
 	if (st != STATUS_OK)
 		return st;
-	derive_code_key(account);
+	account_derive_key(account, "cistern account codes 1", account->code_key);
 	st = make_dummy(account, err);
 	if (st != STATUS_OK)
 		return st;
@@ -65,6 +64,11 @@ void account_close(struct account *account)
 	token_key_done(&account->key);
 	sodium_memzero(account, sizeof(*account));
 	free(account);
+}
+
+int64_t account_token_lifetime_s(const struct account *account)
+{
+	return account->options.access_token_lifetime_s;
 }
 
 void account_tokens_done(struct account_tokens *tokens)
@@ -153,8 +157,8 @@ static void make_tokens(const struct account *account, const struct token_claims
 	token_put_access(&account->key, claims, &ret_tokens->access);
 }
 
-static enum status open_session(const struct account *account, struct store *store, const char *user_id,
-				const char *user_name, struct account_tokens *ret_tokens, struct error *err)
+enum status account_open_session(const struct account *account, struct store *store, const char *user_id,
+				 const char *user_name, struct account_tokens *ret_tokens, struct error *err)
 {
 	char refresh[REFRESH_TOKEN_BYTES + 1];
 	unsigned char refresh_hash[REFRESH_HASH_BYTES];
@@ -188,7 +192,7 @@ enum status account_login(const struct account *account, struct store *store, co
 		return error_set(err, STATUS_UNAUTHENTICATED, "wrong user name or password");
 	if (!login.confirmed)
 		return error_set(err, STATUS_CONFLICT, "the account is not confirmed");
-	return open_session(account, store, login.id, user_name, ret_tokens, err);
+	return account_open_session(account, store, login.id, user_name, ret_tokens, err);
 }
 
 enum status account_refresh(const struct account *account, struct store *store, const char *refresh_token,

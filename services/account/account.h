@@ -28,6 +28,7 @@
 #include "store/store.h"
 
 enum { CODE_DIGITS = 6, CODE_TRIES = 5, CODE_LIFETIME_S = 900, SESSIONS_PER_USER_MAX = 100 };
+enum { ACCOUNT_KEY_BYTES = 32 };
 
 struct account;
 struct mailer;
@@ -60,6 +61,10 @@ MUST_CHECK enum status account_confirm(const struct account *account, struct sto
 /* Slow. UNAUTHENTICATED: wrong name or password. CONFLICT: both right, but the account is not confirmed. */
 MUST_CHECK enum status account_login(const struct account *account, struct store *store, const char *user_name,
 				     const char *password, struct account_tokens *ret_tokens, struct error *err);
+/* For who has been recognised in another way than by a password: account/oidc.h. */
+MUST_CHECK enum status account_open_session(const struct account *account, struct store *store, const char *user_id,
+					    const char *user_name, struct account_tokens *ret_tokens,
+					    struct error *err);
 /* UNAUTHENTICATED: unknown, or its session has ended. */
 MUST_CHECK enum status account_refresh(const struct account *account, struct store *store, const char *refresh_token,
 				       struct account_tokens *ret_tokens, struct error *err);
@@ -71,6 +76,10 @@ MUST_CHECK enum status account_check_token(const struct account *account, const 
 /* Operators: a confirmed account, without mail. Slow. INVALID: name or password. CONFLICT: the name is taken. */
 MUST_CHECK enum status account_add(struct store *store, const char *user_name, const char *password, bool super_admin,
 				   char ret_user_id[UUID_BYTES + 1], struct error *err);
+
+int64_t account_token_lifetime_s(const struct account *account);
+/* A key for one purpose, from the one that signs tokens. */
+void account_derive_key(const struct account *account, const char *label, unsigned char ret_key[ACCOUNT_KEY_BYTES]);
 
 DEFINE_CLEANUP(account, struct account *, account_close)
 
