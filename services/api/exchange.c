@@ -58,7 +58,7 @@ void exchange_on_completed(void *context, struct MHD_Connection *connection, voi
 /* --- what the headers say --- */
 
 struct headers {
-	const char *authorization, *origin, *host, *user_agent, *content_length, *transfer_encoding;
+	const char *authorization, *origin, *host, *user_agent, *cookie, *content_length, *transfer_encoding;
 	bool odd;      /* one of them came twice, or a name or value has bytes that it must not have */
 	size_t n_seen; /* bytes that the headers have in their usual form: `Name: value` CR LF */
 };
@@ -93,6 +93,7 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
 		       { "Origin", &headers->origin },
 		       { "Host", &headers->host },
 		       { "User-Agent", &headers->user_agent },
+		       { "Cookie", &headers->cookie },
 		       { "Content-Length", &headers->content_length },
 		       { "Transfer-Encoding", &headers->transfer_encoding } };
 	value = value ? value : "";
@@ -196,6 +197,7 @@ static void read_headers(struct exchange *exchange, const char *method, const ch
 	request->origin = headers.origin;
 	request->host = is_host(headers.host) ? headers.host : NULL;
 	request->user_agent = headers.user_agent;
+	request->cookie = headers.cookie;
 	request->is_tls = is_tls(exchange);
 	request->framing_bad = framing_is_bad(&headers, &request->declared_len) || headers.odd ||
 			       hides_bytes(exchange, &headers, method, version);
@@ -237,6 +239,12 @@ static void add_headers(struct MHD_Response *response, const struct exchange *ex
 		(void)snprintf(seconds, sizeof(seconds), "%d", reply->retry_after_s);
 		add_header(response, "Retry-After", seconds);
 	}
+	if (reply->location) {
+		add_header(response, "Location", reply->location);
+		add_header(response, "Referrer-Policy", "no-referrer");
+	}
+	if (reply->cookie)
+		add_header(response, "Set-Cookie", reply->cookie);
 	if (reply->allow)
 		add_header(response, "Allow", reply->allow);
 	if (reply->allows_origin)

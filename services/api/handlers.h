@@ -25,6 +25,17 @@ enum status user_login(struct request *request, struct error *err);
 enum status user_login_slow(struct request *request, struct error *err);
 enum status user_logout(struct request *request, struct error *err);
 enum status user_get(struct request *request, struct error *err);
+/* The answer to every sign-in. */
+void user_put_tokens(struct reply *reply, const char *description, struct account_tokens *tokens);
+
+/* oidc_handlers.c */
+enum status oidc_start_get(struct request *request, struct error *err);
+enum status oidc_authorize_get(struct request *request, struct error *err);
+enum status oidc_start_slow(struct request *request, struct error *err);
+enum status oidc_callback_get(struct request *request, struct error *err);
+enum status oidc_callback_slow(struct request *request, struct error *err);
+enum status oidc_token_post(struct request *request, struct error *err);
+enum status oidc_oauth_token_post(struct request *request, struct error *err);
 
 /* node_handlers.c */
 enum status nodes_list(struct request *request, struct error *err);

@@ -65,6 +65,15 @@ enum failure {
 	FAILURE_REGISTRATION_FILE,
 	FAILURE_REGISTRATION_ADDRESS,
 	FAILURE_REGISTRATION_GROUP,
+	FAILURE_OIDC_AWAY,
+	FAILURE_OIDC_RETURN_URL,
+	FAILURE_OIDC_STATE,
+	FAILURE_OIDC_ANSWER,
+	FAILURE_OIDC_CODE,
+	FAILURE_OIDC_EMAIL,
+	FAILURE_OIDC_TAKEN,
+	FAILURE_OIDC_OFF,
+	FAILURE_OIDC_FIELD,
 	FAILURE_BY_STATUS, /* what the status alone says */
 };
 
@@ -82,8 +91,10 @@ struct reply {
 	bool allows_origin;  /* the request came from the one origin of browsers */
 	bool closes;         /* end the connection: its framing cannot be trusted, or a body is left unread */
 	enum failure failure;
-	const char *reason; /* a description for the outside in place of the table's; lives in the arena */
-	const char *type;   /* Content-Type; NULL: application/json. A text that lives for ever */
+	const char *reason;   /* a description for the outside in place of the table's; lives in the arena */
+	const char *type;     /* Content-Type; NULL: application/json. A text that lives for ever */
+	const char *location; /* of a redirect; in the arena */
+	const char *cookie;   /* Set-Cookie; in the arena */
 	struct buffer body;
 };
 

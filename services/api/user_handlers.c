@@ -109,7 +109,7 @@ enum status user_sign_up_or_confirm(struct request *request, struct error *err)
 
 /* --- sign-in --- */
 
-static void put_tokens(struct reply *reply, const char *description, struct account_tokens *tokens)
+void user_put_tokens(struct reply *reply, const char *description, struct account_tokens *tokens)
 {
 	struct buffer *body = &reply->body;
 	buffer_puts(body, "{\"status\":\"success\"");
@@ -129,7 +129,7 @@ static enum status refresh(struct request *request, const char *token, struct er
 	if (st == STATUS_UNAUTHENTICATED)
 		return reply_fail(&request->reply, FAILURE_REFRESH_TOKEN, err);
 	if (st == STATUS_OK)
-		put_tokens(&request->reply, "Token refreshed", &tokens);
+		user_put_tokens(&request->reply, "Token refreshed", &tokens);
 	return st;
 }
 
@@ -145,7 +145,7 @@ enum status user_login_slow(struct request *request, struct error *err)
 	if (st == STATUS_CONFLICT)
 		return reply_fail(&request->reply, FAILURE_UNCONFIRMED, err);
 	if (st == STATUS_OK)
-		put_tokens(&request->reply, "Login successful", &tokens);
+		user_put_tokens(&request->reply, "Login successful", &tokens);
 	return st;
 }
 
