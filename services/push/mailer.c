@@ -107,8 +107,11 @@ static void set_options(CURL *curl, struct mailer *mailer, struct upload *upload
 		(void)curl_easy_setopt(curl, CURLOPT_USERNAME, options->smtp_user);
 		(void)curl_easy_setopt(curl, CURLOPT_PASSWORD, mailer->password.bytes);
 	}
-	if (is_set(options->ca_file))
+	if (is_set(options->ca_file)) {
 		(void)curl_easy_setopt(curl, CURLOPT_CAINFO, options->ca_file);
+		(void)curl_easy_setopt(curl, CURLOPT_CAPATH,
+				       NULL); /* that CA and no other: the system's folder would count too */
+	}
 	(void)curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_READFUNCTION, read_message);
 	(void)curl_easy_setopt(curl, CURLOPT_READDATA, upload);
