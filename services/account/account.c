@@ -8,14 +8,13 @@
 #include "store/session.h"
 #include "store/user.h"
 
-/* A key of its own for codes. No token's text can be this label: tokens begin with their header. */
-static void derive_code_key(struct account *account)
+/* No token's text can be a label: tokens begin with their header. */
+void account_derive_key(const struct account *account, const char *label, unsigned char ret_key[ACCOUNT_KEY_BYTES])
 {
-	static const unsigned char label[] = "cistern account codes 1";
 	crypto_auth_hmacsha256_state state;
 	crypto_auth_hmacsha256_init(&state, (const unsigned char *)account->key.secret.bytes, account->key.secret.len);
-	crypto_auth_hmacsha256_update(&state, label, sizeof(label));
-	crypto_auth_hmacsha256_final(&state, account->code_key);
+	crypto_auth_hmacsha256_update(&state, (const unsigned char *)label, strlen(label) + 1);
+	crypto_auth_hmacsha256_final(&state, ret_key);
 	sodium_memzero(&state, sizeof(state));
 }
 
@@ -38,7 +37,7 @@ enum status account_open(const struct account_options *options, struct account *
 					options->access_token_lifetime_s, &account->key, err);
 	if (st != STATUS_OK)
 		return st;
-	derive_code_key(account);
+	account_derive_key(account, "cistern account codes 1", account->code_key);
 	api_key_derive(&account->key, &account->api_key_secret);
 	st = make_dummy(account, err);
 	if (st != STATUS_OK)
@@ -54,6 +53,11 @@ void account_close(struct account *account)
 	token_key_done(&account->key);
 	sodium_memzero(account, sizeof(*account));
 	free(account);
+}
+
+int64_t account_token_lifetime_s(const struct account *account)
+{
+	return account->options.access_token_lifetime_s;
 }
 
 void account_tokens_done(struct account_tokens *tokens)
@@ -82,9 +86,9 @@ static void make_tokens(const struct account *account, const struct token_claims
 	token_put_access(&account->key, claims, &ret_tokens->access);
 }
 
-static enum status open_session(const struct account *account, struct store *store, const struct user_login *login,
-				const struct account_sign_in *sign_in, struct account_tokens *ret_tokens,
-				struct error *err)
+enum status account_open_session(const struct account *account, struct store *store,
+				 const struct account_opening *opening, struct account_tokens *ret_tokens,
+				 struct error *err)
 {
 	char refresh[REFRESH_TOKEN_BYTES + 1];
 	unsigned char refresh_hash[REFRESH_HASH_BYTES];
@@ -92,22 +96,23 @@ static enum status open_session(const struct account *account, struct store *sto
 	enum status st = token_hash_refresh(refresh, refresh_hash, err);
 	if (st != STATUS_OK)
 		return st;
-	const struct session_start start = { .user_id = login->id,
-					     .password_hash = login->password_hash,
+	const struct session_start start = { .user_id = opening->user_id,
+					     .password_hash = opening->password_hash,
 					     .refresh_hash = refresh_hash,
 					     .refresh_hash_len = sizeof(refresh_hash),
 					     .lifetime_s = account->options.session_lifetime_s,
 					     .keep_max = SESSIONS_PER_USER_MAX,
-					     .source = sign_in->source,
-					     .client = sign_in->client };
+					     .source = opening->source,
+					     .client = opening->client };
 	struct token_claims claims;
-	memcpy(claims.user_id, login->id, sizeof(claims.user_id));
+	memcpy(claims.user_id, opening->user_id, UUID_BYTES + 1);
 	st = store_session_open(store, &start, claims.session_id, err);
 	if (st == STATUS_NOT_FOUND)
-		return error_set(err, STATUS_UNAUTHENTICATED, "the password was changed meanwhile");
+		return error_set(err, STATUS_UNAUTHENTICATED,
+				 "the account is gone, or its password was changed meanwhile");
 	if (st != STATUS_OK)
 		return st;
-	make_tokens(account, &claims, sign_in->user_name, ret_tokens);
+	make_tokens(account, &claims, opening->user_name, ret_tokens);
 	memcpy(ret_tokens->refresh, refresh, sizeof(refresh));
 	sodium_memzero(refresh, sizeof(refresh));
 	return STATUS_OK;
@@ -129,7 +134,12 @@ enum status account_login(const struct account *account, struct store *store, co
 		return error_set(err, STATUS_UNAUTHENTICATED, "wrong user name or password");
 	if (!login.confirmed)
 		return error_set(err, STATUS_CONFLICT, "the account is not confirmed");
-	return open_session(account, store, &login, sign_in, ret_tokens, err);
+	const struct account_opening opening = { .user_id = login.id,
+						 .user_name = sign_in->user_name,
+						 .password_hash = login.password_hash,
+						 .source = sign_in->source,
+						 .client = sign_in->client };
+	return account_open_session(account, store, &opening, ret_tokens, err);
 }
 
 enum status account_refresh(const struct account *account, struct store *store, const char *refresh_token,

@@ -40,6 +40,7 @@
 
 enum { CODE_DIGITS = 6, CODE_TRIES = 5, CODE_LIFETIME_S = 900, SESSIONS_PER_USER_MAX = 100 };
 enum { REFRESH_NETWORKS_MAX = 8, REFRESH_NETWORKS_WINDOW_S = 3600 };
+enum { ACCOUNT_KEY_BYTES = 32 };
 
 struct account;
 struct mailer;
@@ -59,6 +60,13 @@ struct account_sign_in {
 	const char *user_name, *password; /* the name is canonical */
 	const char *source;               /* an address as text; NULL: not known */
 	const char *client;               /* what the program calls itself; SESSION_CLIENT_BYTES_MAX */
+};
+
+/* A session for whom something has recognised: a password here, a provider in account/oidc.h. */
+struct account_opening {
+	const char *user_id, *user_name;
+	const char *password_hash;   /* the one that was checked; NULL: recognised by other means */
+	const char *source, *client; /* as in account_sign_in */
 };
 
 struct account_password_change {
@@ -85,6 +93,10 @@ MUST_CHECK enum status account_confirm(const struct account *account, struct sto
 MUST_CHECK enum status account_login(const struct account *account, struct store *store,
 				     const struct account_sign_in *sign_in, struct account_tokens *ret_tokens,
 				     struct error *err);
+/* UNAUTHENTICATED: the account is gone, or the password is another by now. */
+MUST_CHECK enum status account_open_session(const struct account *account, struct store *store,
+					    const struct account_opening *opening, struct account_tokens *ret_tokens,
+					    struct error *err);
 /* UNAUTHENTICATED: unknown, its session has ended, or it was stolen. `source` is an address as text, or NULL. */
 MUST_CHECK enum status account_refresh(const struct account *account, struct store *store, const char *refresh_token,
 				       const char *source, struct account_tokens *ret_tokens, struct error *err);
@@ -120,6 +132,10 @@ MUST_CHECK enum status account_check_key(const struct account *account, const ch
 /* Operators: a confirmed account, without mail. Slow. INVALID: name or password. CONFLICT: the name is taken. */
 MUST_CHECK enum status account_add(struct store *store, const char *user_name, const char *password, bool super_admin,
 				   char ret_user_id[UUID_BYTES + 1], struct error *err);
+
+int64_t account_token_lifetime_s(const struct account *account);
+/* A key for one purpose, from the one that signs tokens. */
+void account_derive_key(const struct account *account, const char *label, unsigned char ret_key[ACCOUNT_KEY_BYTES]);
 
 DEFINE_CLEANUP(account, struct account *, account_close)
 
