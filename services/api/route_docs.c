@@ -215,63 +215,6 @@ const struct route_doc doc_sessions_end = {
 	.params = sessions_end_params,
 };
 
-static const struct doc_param oidc_start_params[] = {
-	{ "return_url", "string", true,
-	  "Where the app wants the browser back, with `code` or `error`: one of the allowed list" },
-	{ "state", "string", false, "Comes back unchanged; up to 128 unreserved characters" },
-	{ "code_challenge", "string", false, "Binds the code to the app's verifier (RFC 7636)" },
-	{ "code_challenge_method", "string", false, "S256, with a code_challenge" },
-	{ NULL, NULL, false, NULL },
-};
-
-static const struct doc_param oidc_authorize_params[] = {
-	{ "redirect_uri", "string", true, "As return_url of /v1/oidc/start" },
-	{ "response_type", "string", true, "CODE" },
-	{ "state", "string", false, "Comes back unchanged; up to 128 unreserved characters" },
-	{ "code_challenge", "string", false, "Binds the code to the app's verifier (RFC 7636)" },
-	{ "code_challenge_method", "string", false, "S256, with a code_challenge" },
-	{ "client_id", "string", false, "Not looked at: who may sign in is the list of addresses" },
-	{ "identity_provider", "string", false, "Not looked at: there is one" },
-	{ NULL, NULL, false, NULL },
-};
-
-static const struct doc_param oidc_callback_params[] = {
-	{ "state", "string", true, "Of the sign-in, as we gave it to the provider" },
-	{ "code", "string", false, "Of the provider" },
-	{ "error", "string", false, "In place of the code" },
-	{ NULL, NULL, false, NULL },
-};
-
-const struct route_doc doc_oidc_start_get = {
-	.tag = "Users and sessions",
-	.summary = "302 to the OpenID Connect provider, where the person signs in",
-	.params = oidc_start_params,
-};
-
-const struct route_doc doc_oidc_callback_get = {
-	.tag = "Users and sessions",
-	.summary =
-		"Where the provider sends the browser back to; 302 to the app's return_url with a code that works once",
-	.params = oidc_callback_params,
-};
-
-const struct route_doc doc_oidc_token_post = {
-	.tag = "Users and sessions",
-	.summary = "Tokens as after a sign-in with a password, for the code that the app got back",
-};
-
-const struct route_doc doc_oidc_authorize_get = {
-	.tag = "Users and sessions",
-	.summary = "The same as /v1/oidc/start, in the words of OAuth 2.0",
-	.params = oidc_authorize_params,
-};
-
-const struct route_doc doc_oidc_oauth_token_post = {
-	.tag = "Users and sessions",
-	.summary = "The same as /v1/oidc/token, as a form: grant_type=authorization_code, code, code_verifier, "
-		   "redirect_uri",
-};
-
 const struct route_doc doc_nodes_list = {
 	.tag = "Nodes",
 	.summary = "The user's nodes: their ids, or with details",

@@ -40,6 +40,7 @@ struct route_doc {
 	const char *request_type;         /* Content-Type of the body; NULL: application/json */
 	const char *answer_type;          /* likewise */
 	const struct doc_example *others; /* NULL: none */
+	bool redirects;                   /* the answer is 302 with a Location, and no body */
 };
 
 extern const struct route_doc doc_root_versions;
