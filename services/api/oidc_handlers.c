@@ -4,7 +4,9 @@
 #include "account/oidc.h"
 #include "api/body.h"
 #include "api/cookie.h"
+#include "api/dispatch.h"
 #include "api/handlers.h"
+#include "store/audit.h"
 
 /* Only over TLS, only to this host, no script sees it, and it comes along when the provider sends the browser back (a plain link). */
 #define COOKIE_NAME       "__Host-cistern-sign-in"
@@ -55,6 +57,18 @@ static enum status read_cookie(struct request *request, const char **ret_value, 
 	const char *value = cookie_find(request->cookie, COOKIE_NAME, &len);
 	*ret_value = value ? arena_copy(request->arena, value, len) : NULL;
 	return *ret_value || !value ? STATUS_OK : too_much(err);
+}
+
+/* A sign-in that went wrong behind its form is a security event. Whose it was to be is not known. */
+static enum status refuse(struct request *request, enum failure failure, const char *reason, struct error *err)
+{
+	const struct audit_note note = { .kind = "security",
+					 .action = "sign_in.refused",
+					 .object_kind = "route",
+					 .object_id = request->route->path,
+					 .reason = reason };
+	dispatch_note(request, &note);
+	return reply_fail(&request->reply, failure, err);
 }
 
 /* --- there --- */
@@ -161,10 +175,10 @@ enum status oidc_callback_get(struct request *request, struct error *err)
 static enum status fail_finish(struct request *request, enum status st, struct error *err)
 {
 	switch (st) {
-	case STATUS_NOT_FOUND: return reply_fail(&request->reply, FAILURE_OIDC_STATE, err);
-	case STATUS_DENIED: return reply_fail(&request->reply, FAILURE_OIDC_ANSWER, err);
-	case STATUS_INVALID: return reply_fail(&request->reply, FAILURE_OIDC_EMAIL, err);
-	case STATUS_CONFLICT: return reply_fail(&request->reply, FAILURE_OIDC_TAKEN, err);
+	case STATUS_NOT_FOUND: return refuse(request, FAILURE_OIDC_STATE, "state", err);
+	case STATUS_DENIED: return refuse(request, FAILURE_OIDC_ANSWER, "answer", err);
+	case STATUS_INVALID: return refuse(request, FAILURE_OIDC_EMAIL, "email", err);
+	case STATUS_CONFLICT: return refuse(request, FAILURE_OIDC_TAKEN, "taken", err);
 	case STATUS_UNAVAILABLE: return reply_fail(&request->reply, FAILURE_OIDC_AWAY, err);
 	case STATUS_OK:
 	case STATUS_TOO_LARGE:
@@ -202,7 +216,7 @@ static enum status redeem(struct request *request, const char *code, const char 
 						    .source = user_source(request),
 						    .client = client };
 	enum status st = oidc_redeem(request->options->oidc, request->store, &redemption, ret_tokens, err);
-	return st == STATUS_NOT_FOUND ? reply_fail(&request->reply, FAILURE_OIDC_CODE, err) : st;
+	return st == STATUS_NOT_FOUND ? refuse(request, FAILURE_OIDC_CODE, "code", err) : st;
 }
 
 enum status oidc_token_post(struct request *request, struct error *err)
