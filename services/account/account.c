@@ -174,6 +174,8 @@ enum status account_change_password(const struct account *account, struct store 
 	struct user_login login = { .confirmed = false };
 	password_hash_text hash;
 	enum status st = store_user_login(store, change->user_name, &login, err);
+	if (st == STATUS_OK && login.password_hash[0] == '\0')
+		return error_set(err, STATUS_CONFLICT, "the account has no password");
 	if (st == STATUS_OK)
 		st = password_verify(change->old_password, login.password_hash, err);
 	if (st == STATUS_UNAUTHENTICATED || st == STATUS_NOT_FOUND)

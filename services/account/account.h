@@ -107,7 +107,8 @@ MUST_CHECK enum status account_forgot(const struct account *account, struct stor
 /* `password` is within the policy. Slow. */
 MUST_CHECK enum status account_reset(const struct account *account, struct store *store, const char *user_name,
 				     const char *code, const char *password, struct error *err);
-/* In the caller's own session. `new_password` is within the policy. Slow. DENIED: `old_password` is wrong. */
+/* In the caller's own session. `new_password` is within the policy. Slow. DENIED: `old_password` is wrong. CONFLICT: the account has no
+ * password, since a provider made it; account_forgot() and account_reset() give it one. */
 MUST_CHECK enum status account_change_password(const struct account *account, struct store *store,
 					       const struct account_password_change *change, struct error *err);
 

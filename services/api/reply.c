@@ -144,6 +144,8 @@ static const struct failure_row failures[] = {
 				 "An account with this address exists; sign in with its password" },
 	[FAILURE_OIDC_OFF] = { STATUS_NOT_FOUND, 101057, "Sign-in with a provider is not set up here" },
 	[FAILURE_OIDC_FIELD] = { STATUS_INVALID, 101058, "A field is missing or not valid" },
+	[FAILURE_NO_PASSWORD] = { STATUS_CONFLICT, 101059,
+				  "The account has no password yet; set one as if it were forgotten" },
 };
 
 static const struct failure_row *row_of_status(enum status status)

@@ -130,6 +130,7 @@ enum failure {
 	FAILURE_OIDC_TAKEN,
 	FAILURE_OIDC_OFF,
 	FAILURE_OIDC_FIELD,
+	FAILURE_NO_PASSWORD,
 	FAILURE_BY_STATUS, /* what the status alone says */
 };
 

@@ -158,6 +158,25 @@ def test_an_account_made_by_the_provider_has_no_password(oidc, provider, email):
     assert refused(sign_in(oidc, email), 101009) and refused(sign_in(oidc, email, ""), 101003)
 
 
+def test_an_account_without_a_password_cannot_change_it_but_can_have_one_set(oidc, provider, email):
+    headers = {"Authorization": tokens_of(redeem(oidc, signs_in(oidc, provider, email)["code"]))["accesstoken"]}
+    body = {"password": PASSWORD, "newpassword": f"{PASSWORD}9"}
+    assert fails(oidc.request("PUT", "/v1/password2", json=body, headers=headers), 409, 101059)
+    assert oidc.request("PUT", "/v1/forgotpassword2", json={"user_name": email}).status_code == 200
+    new = {"user_name": email, "password": PASSWORD, "verification_code": next_mail(oidc, email, 1)}
+    assert oidc.request("PUT", "/v1/forgotpassword2", json=new).status_code == 200
+    assert sign_in(oidc, email).status_code == 200
+    assert whole_sign_in(oidc, provider, email)["user_name"] == email
+
+
+def test_a_session_says_where_it_was_opened_and_by_which_program(oidc, provider, email):
+    code = signs_in(oidc, provider, email)["code"]
+    answer = oidc.request("POST", "/v1/oidc/token", json={"code": code}, headers={"User-Agent": "Lamp app 1.0"})
+    headers = {"Authorization": tokens_of(answer)["accesstoken"]}
+    (session,) = oidc.request("GET", "/v1/user/sessions", headers=headers).json()["sessions"]
+    assert (session["source"], session["client"], session["current"]) == ("127.0.0.1", "Lamp app 1.0", True)
+
+
 def test_each_sign_in_goes_to_the_provider_with_secrets_of_its_own(oidc, provider):
     asked = [dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(Browser(oidc, provider).location).query)) for _ in range(2)]
     for name in ("state", "nonce", "code_challenge"):
@@ -200,6 +219,25 @@ def test_a_sign_in_is_in_the_audit(oidc, provider, email):
                     user["user_id"], user["user_id"])
     assert [action for action, _ in rows] == ["account.confirmed", "identity.linked", "session.opened"]
     assert {source for _, source in rows} == {"127.0.0.1"}
+
+
+def refusals(stack):
+    return stack.sql("SELECT kind, object_id, detail->>'reason', host(source) FROM audit_event WHERE action = 'sign_in.refused' ORDER BY event_id")
+
+
+def test_a_refused_sign_in_is_in_the_audit(oidc, provider, email):
+    before = len(refusals(oidc))
+    browser = Browser(oidc, provider)
+    granted = provider.grant(browser.location, email)
+    assert fails(browser.back("x" * 43, **granted), 400, 101052)
+    with provider.bend(claims={"nonce": "x" * 43}):
+        assert fails(browser.back(**granted), 403, 101053)
+    with provider.bend(claims={"email_verified": False}):
+        assert fails(Browser(oidc, provider).sign_in(email), 403, 101055)
+    assert fails(redeem(oidc, "x" * 43), 400, 101054)
+    callback, token = "/v1/oidc/callback", "/v1/oidc/token"
+    assert refusals(oidc)[before:] == [("security", *what, "127.0.0.1") for what in (
+        (callback, "state"), (callback, "answer"), (callback, "email"), (token, "code"))]
 
 
 # --- the contract's form (rest.md 3.1) --------------------------------------------------------------------------------
