@@ -86,9 +86,9 @@ static void make_tokens(const struct account *account, const struct token_claims
 	token_put_access(&account->key, claims, &ret_tokens->access);
 }
 
-enum status account_open_session(const struct account *account, struct store *store,
-				 const struct account_opening *opening, struct account_tokens *ret_tokens,
-				 struct error *err)
+static enum status open_session(const struct account *account, struct store *store, const char *user_id,
+				const char *password_hash, const struct account_sign_in *sign_in,
+				struct account_tokens *ret_tokens, struct error *err)
 {
 	char refresh[REFRESH_TOKEN_BYTES + 1];
 	unsigned char refresh_hash[REFRESH_HASH_BYTES];
@@ -96,23 +96,23 @@ enum status account_open_session(const struct account *account, struct store *st
 	enum status st = token_hash_refresh(refresh, refresh_hash, err);
 	if (st != STATUS_OK)
 		return st;
-	const struct session_start start = { .user_id = opening->user_id,
-					     .password_hash = opening->password_hash,
+	const struct session_start start = { .user_id = user_id,
+					     .password_hash = password_hash,
 					     .refresh_hash = refresh_hash,
 					     .refresh_hash_len = sizeof(refresh_hash),
 					     .lifetime_s = account->options.session_lifetime_s,
 					     .keep_max = SESSIONS_PER_USER_MAX,
-					     .source = opening->source,
-					     .client = opening->client };
+					     .source = sign_in->source,
+					     .client = sign_in->client };
 	struct token_claims claims;
-	memcpy(claims.user_id, opening->user_id, UUID_BYTES + 1);
+	memcpy(claims.user_id, user_id, sizeof(claims.user_id));
 	st = store_session_open(store, &start, claims.session_id, err);
 	if (st == STATUS_NOT_FOUND)
 		return error_set(err, STATUS_UNAUTHENTICATED,
 				 "the account is gone, or its password was changed meanwhile");
 	if (st != STATUS_OK)
 		return st;
-	make_tokens(account, &claims, opening->user_name, ret_tokens);
+	make_tokens(account, &claims, sign_in->user_name, ret_tokens);
 	memcpy(ret_tokens->refresh, refresh, sizeof(refresh));
 	sodium_memzero(refresh, sizeof(refresh));
 	return STATUS_OK;
@@ -134,12 +134,14 @@ enum status account_login(const struct account *account, struct store *store, co
 		return error_set(err, STATUS_UNAUTHENTICATED, "wrong user name or password");
 	if (!login.confirmed)
 		return error_set(err, STATUS_CONFLICT, "the account is not confirmed");
-	const struct account_opening opening = { .user_id = login.id,
-						 .user_name = sign_in->user_name,
-						 .password_hash = login.password_hash,
-						 .source = sign_in->source,
-						 .client = sign_in->client };
-	return account_open_session(account, store, &opening, ret_tokens, err);
+	return open_session(account, store, login.id, login.password_hash, sign_in, ret_tokens, err);
+}
+
+enum status account_open_session(const struct account *account, struct store *store, const char *user_id,
+				 const struct account_sign_in *sign_in, struct account_tokens *ret_tokens,
+				 struct error *err)
+{
+	return open_session(account, store, user_id, NULL, sign_in, ret_tokens, err);
 }
 
 enum status account_refresh(const struct account *account, struct store *store, const char *refresh_token,

@@ -62,13 +62,6 @@ struct account_sign_in {
 	const char *client;               /* what the program calls itself; SESSION_CLIENT_BYTES_MAX */
 };
 
-/* A session for whom something has recognised: a password here, a provider in account/oidc.h. */
-struct account_opening {
-	const char *user_id, *user_name;
-	const char *password_hash;   /* the one that was checked; NULL: recognised by other means */
-	const char *source, *client; /* as in account_sign_in */
-};
-
 struct account_password_change {
 	const char *user_id, *session_id;
 	const char *user_name;
@@ -93,9 +86,9 @@ MUST_CHECK enum status account_confirm(const struct account *account, struct sto
 MUST_CHECK enum status account_login(const struct account *account, struct store *store,
 				     const struct account_sign_in *sign_in, struct account_tokens *ret_tokens,
 				     struct error *err);
-/* UNAUTHENTICATED: the account is gone, or the password is another by now. */
-MUST_CHECK enum status account_open_session(const struct account *account, struct store *store,
-					    const struct account_opening *opening, struct account_tokens *ret_tokens,
+/* For a user who is known by other means; the password is not looked at. UNAUTHENTICATED: no such confirmed account. */
+MUST_CHECK enum status account_open_session(const struct account *account, struct store *store, const char *user_id,
+					    const struct account_sign_in *sign_in, struct account_tokens *ret_tokens,
 					    struct error *err);
 /* UNAUTHENTICATED: unknown, its session has ended, or it was stolen. `source` is an address as text, or NULL. */
 MUST_CHECK enum status account_refresh(const struct account *account, struct store *store, const char *refresh_token,

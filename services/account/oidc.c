@@ -192,11 +192,10 @@ enum status oidc_redeem(struct oidc *oidc, struct store *store, const struct oid
 					      redemption->return_url, &user, err);
 	if (st != STATUS_OK)
 		return st;
-	const struct account_opening opening = { .user_id = user.user_id,
-						 .user_name = user.user_name,
+	const struct account_sign_in sign_in = { .user_name = user.user_name,
 						 .source = redemption->source,
 						 .client = redemption->client };
-	return account_open_session(oidc->options.account, store, &opening, ret_tokens, err);
+	return account_open_session(oidc->options.account, store, user.user_id, &sign_in, ret_tokens, err);
 }
 
 /* --- open and close --- */

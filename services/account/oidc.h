@@ -42,7 +42,7 @@ struct oidc_options {
 struct oidc_redemption {
 	const char *code;
 	const char *verifier, *return_url; /* NULL: not given */
-	const char *source, *client;       /* as in struct account_opening */
+	const char *source, *client;       /* as in struct account_sign_in */
 };
 
 typedef char oidc_secret[OIDC_SECRET_BYTES + 1];

@@ -1,4 +1,4 @@
-/* What administrators ask. */
+/* Docs of what administrators ask about nodes, accounts and the audit. */
 #include "api/route_docs.h"
 
 #include <stddef.h>
@@ -165,107 +165,94 @@ const struct route_doc doc_admin_broker = {
 	}),
 };
 
-const struct route_doc doc_registration_order_node_ids = {
-	.tag = "Manufacturing",
-	.summary = "Order node ids",
-	.request = JSON({ "node_count" : 2 }),
-	.answer = JSON({ "status" : "success", "request_id" : "NODE_IDS_ID" }),
-};
-
-const struct route_doc doc_registration_node_ids = {
-	.tag = "Manufacturing",
-	.summary = "Where the ordered node ids are",
-	.params = (const struct doc_param[]){ { "request_id", "string", true, "of the order" }, { .name = NULL } },
-	.query = "request_id=NODE_IDS_ID",
+const struct route_doc doc_admin_users_list = {
+	.tag = "Administration",
+	.summary = "Accounts, in order of their names",
+	.text = "node_count is own and shared, not those that come by a group. created_at is seconds.",
+	.params = (const struct doc_param[]){ { "user_name", "string", false, "this account alone" },
+					      { "num_records", "integer", false,
+						"how many at most, 25 unless told; over 100 counts as 100" },
+					      { "start_id", "string", false, "the next_id of the page before" },
+					      { .name = NULL } },
+	.query = "user_name=ann@example.org",
 	.answer = JSON({
-		"status" : "success",
-		"description" : "",
-		"rows_done" : 2,
-		"url" : "https://api.example.org/v1/admin/node_certificates/file?..."
+		"users" : [ {
+			"user_id" : "6f1d0c1e-0000-4000-8000-000000000001",
+			"user_name" : "ann@example.org",
+			"name" : "Ann",
+			"role" : "user",
+			"confirmed" : true,
+			"created_at" : 1767220000,
+			"node_count" : 1
+		} ]
 	}),
 };
 
-const struct route_doc doc_registration_address_or_state = {
-	.tag = "Manufacturing",
-	.summary = "Where to upload certificates; or what became of an upload",
-	.params = (const struct doc_param[]){ { "file_name", "string", false, "of the file to upload" },
-					      { "request_id", "string", false, "of an upload" },
-					      { .name = NULL } },
-	.query = "file_name=nodes.csv",
-	.answer = JSON(
-		{ "url" : "https://api.example.org/v1/admin/node_certificates/file?...", "request_id" : "UPLOAD_ID" }),
-	.others =
-		(const struct doc_example[]){ { "state", "request_id=UPLOAD_ID", NULL,
-						JSON({ "status" : "uploaded", "description" : "", "rows_done" : 0 }) },
-					      { .name = NULL } },
+const struct route_doc doc_admin_user_put = {
+	.tag = "Administration",
+	.summary = "Give an account a role: user, viewer, operator or admin",
+	.text = "Another role ends the account's sessions. The last administrator stays one.",
+	.request = JSON({ "user_name" : "eve@example.org", "role" : "operator" }),
+	.answer = JSON({ "status" : "success", "description" : "Role set" }),
 };
 
-const struct route_doc doc_registration_start = {
-	.tag = "Manufacturing",
-	.summary = "Register what was uploaded",
-	.request = JSON({ "file_name" : "nodes.csv", "file_md5" : "FILE_MD5", "request_id" : "UPLOAD_ID" }),
-	.answer = JSON({ "status" : "success", "request_id" : "UPLOAD_ID" }),
+const struct route_doc doc_admin_user_delete = {
+	.tag = "Administration",
+	.summary = "Delete an account with all that hangs on it",
+	.params = (const struct doc_param[]){ { "user_name", "string", true, "of the account" }, { .name = NULL } },
+	.query = "user_name=eve@example.org",
+	.answer = JSON({ "status" : "success", "description" : "User deleted" }),
 };
 
-const struct route_doc doc_registration_upload = {
-	.tag = "Manufacturing",
-	.summary = "The upload itself, to the address that was given",
-	.params = (const struct doc_param[]){ { "request_id", "string", true, "in the address" },
-					      { "secret", "string", true, "in the address" },
-					      { .name = NULL } },
-	.query = "request_id=UPLOAD_ID&secret=ADDRESS_SECRET",
-	.request = "node_id,certs\n",
-	.answer = JSON({ "status" : "success", "description" : "File taken" }),
-	.request_type = "text/csv",
-};
-
-const struct route_doc doc_registration_download = {
-	.tag = "Manufacturing",
-	.summary = "Node ids, or the rows that failed",
-	.params = (const struct doc_param[]){ { "request_id", "string", true, "in the address" },
-					      { "secret", "string", true, "in the address" },
-					      { .name = NULL } },
-	.query = "request_id=NODE_IDS_ID&secret=ADDRESS_SECRET",
-	.answer_type = "text/csv",
-};
-
-const struct route_doc doc_registration_node_group = {
-	.tag = "Manufacturing",
-	.summary = "Groups to register into: there are none",
-	.text = "The public admin command line asks before it registers.",
-	.answer = JSON([]),
-};
-
-const struct route_doc doc_registration_deployment = {
-	.tag = "Manufacturing",
-	.summary = "What the public admin command line asks before it registers",
-	.answer = JSON(
-		{ "pre_requisite_details" : { "is_super_admin_ses_verified" : true, "is_ses_in_production" : true } }),
-};
-
-const struct route_doc doc_self_claim_get = {
-	.tag = "Self-claiming",
-	.summary = "Devices that may claim by themselves",
-	.params = (const struct doc_param[]){ { "num_records", "integer", false,
-						"how many at most; over 100 counts as 100" },
+const struct route_doc doc_admin_user_nodes_list = {
+	.tag = "Administration",
+	.summary = "The nodes that a user sees",
+	.text = "Also those that come by groups. mapping_timestamp is seconds.",
+	.params = (const struct doc_param[]){ { "user_name", "string", true, "of the account" },
+					      { "num_records", "integer", false,
+						"how many at most, 25 unless told; over 100 counts as 100" },
 					      { "start_id", "string", false, "the next_id of the page before" },
 					      { .name = NULL } },
-	.answer = JSON({ "devices" : [ { "mac_addr" : "AABBCC112244", "added_at" : 1767220000 } ] }),
+	.query = "user_name=ann@example.org",
+	.answer = JSON({
+		"user_name" : "ann@example.org",
+		"nodes" : [ { "node_id" : "lamp1", "role" : "primary", "mapping_timestamp" : 1767220000 } ]
+	}),
 };
 
-const struct route_doc doc_self_claim_put = {
-	.tag = "Self-claiming",
-	.summary = "Put devices on the list",
-	.text = "Secrets are kept encrypted and never told. All or none, 400 at most.",
-	.request = JSON(
-		{ "devices" : [ { "mac_addr" : "AABBCC112244", "secret" : "00112233445566778899aabbccddeeff" } ] }),
-	.answer = JSON({ "status" : "success", "description" : "Devices listed" }),
-};
-
-const struct route_doc doc_self_claim_delete = {
-	.tag = "Self-claiming",
-	.summary = "Take a device off the list",
-	.params = (const struct doc_param[]){ { "mac_addr", "string", true, "of the device" }, { .name = NULL } },
-	.query = "mac_addr=AABBCC112244",
-	.answer = JSON({ "status" : "success", "description" : "Device removed from the list" }),
+const struct route_doc doc_audit_list = {
+	.tag = "Administration",
+	.summary = "Who did what to which object, newest first",
+	.text = "timestamp is milliseconds. What is not known of an event is left out.",
+	.params = (const struct doc_param[]){ { "kind", "string", false, "security or change" },
+					      { "action", "string", false, "one action, as session.opened" },
+					      { "user_name", "string", false, "who did it" },
+					      { "user_id", "string", false, "likewise" },
+					      { "node_id", "string", false, "the node that it was done to" },
+					      { "object_kind", "string", false, "what it was done to" },
+					      { "object_id", "string", false, "likewise" },
+					      { "since", "integer", false, "not before this time, in seconds" },
+					      { "until", "integer", false, "before this time, in seconds" },
+					      { "num_records", "integer", false,
+						"how many at most, 25 unless told; over 100 counts as 100" },
+					      { "start_id", "integer", false, "the next_id of the page before" },
+					      { .name = NULL } },
+	.query = "action=session.opened&num_records=1",
+	.answer = JSON({
+		"events" : [ {
+			"event_id" : "4711",
+			"timestamp" : 1767225600123,
+			"kind" : "security",
+			"action" : "session.opened",
+			"user_id" : "6f1d0c1e-0000-4000-8000-000000000001",
+			"user_name" : "ann@example.org",
+			"via" : "session",
+			"source" : "192.0.2.7",
+			"request_id" : "9f86d081884c7d65",
+			"object_kind" : "session",
+			"object_id" : "0b6f2c5e-0000-4000-8000-000000000002",
+			"detail" : {}
+		} ],
+		"next_id" : "4711"
+	}),
 };

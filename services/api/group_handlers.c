@@ -246,20 +246,16 @@ enum status group_put(struct request *request, struct error *err)
 
 /* --- delete, leave, end a share --- */
 
-/* The public command line writes a name into the address as it is, so that a + arrives as a blank; no name has one. */
 static enum status named_user(struct request *request, user_name_text ret_name, struct error *err)
 {
-	const char *text = params_query_text(&request->query, "user_name");
+	const char *text = NULL;
+	enum status st = params_query_user_name(&request->query, "user_name", request->arena, &text, err);
+	if (st != STATUS_OK)
+		return st;
 	if (!text)
 		return fail(request, FAILURE_USER_NAME_MISSING, err);
-	size_t len = strlen(text);
-	char *restored = arena_copy(request->arena, text, len);
-	if (!restored)
-		return error_set(err, STATUS_TOO_LARGE, "request needs too much memory");
-	for (char *at = restored; (at = strchr(at, ' ')) != NULL;)
-		*at = '+';
 	struct error why = { .status = STATUS_OK };
-	if (user_name_canonical(restored, ret_name, &why) != STATUS_OK)
+	if (user_name_canonical(text, ret_name, &why) != STATUS_OK)
 		return fail(request, FAILURE_USER_NAME, err);
 	return STATUS_OK;
 }

@@ -100,7 +100,7 @@ static void put_made(struct buffer *body, const struct key_wish *wish, const cha
 
 enum status key_post(struct request *request, struct error *err)
 {
-	struct key_wish wish;
+	struct key_wish wish = { .name = NULL };
 	char key[API_KEY_BYTES + 1], key_id[UUID_BYTES + 1];
 	unsigned char hash[API_KEY_HASH_BYTES];
 	int64_t expires_at_us = 0;

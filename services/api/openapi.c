@@ -417,14 +417,21 @@ static json_t *responses(void)
 	return all;
 }
 
+static void add_code(json_t *all, enum failure failure, enum status status)
+{
+	const struct failure_row *row = failure_row(failure, status);
+	int http = failure == FAILURE_METHOD ? 405 : http_of_status(row->status); /* as the dispatcher has it */
+	add(all, json_pack("{s:i, s:i, s:s}", "status", http, "error_code", row->code, "description", row->text));
+}
+
+/* Those that are named, and those that a status has by itself. */
 static json_t *error_codes(void)
 {
 	json_t *all = must(json_array());
-	for (int i = 0; i < FAILURE_BY_STATUS; i++) {
-		const struct failure_row *row = failure_row((enum failure)i, STATUS_OK);
-		add(all, json_pack("{s:i, s:i, s:s}", "status", http_of_status(row->status), "error_code", row->code,
-				   "description", row->text));
-	}
+	for (int i = 0; i < FAILURE_BY_STATUS; i++)
+		add_code(all, (enum failure)i, STATUS_OK);
+	for (int i = STATUS_OK + 1; i <= STATUS_INTERNAL; i++)
+		add_code(all, FAILURE_BY_STATUS, (enum status)i);
 	return all;
 }
 

@@ -86,6 +86,22 @@ const char *params_query_text(const struct params_query *query, const char *name
 	return value;
 }
 
+enum status params_query_user_name(const struct params_query *query, const char *name, struct arena *arena,
+				   const char **ret_text, struct error *err)
+{
+	const char *text = params_query_text(query, name);
+	*ret_text = NULL;
+	if (!text)
+		return STATUS_OK;
+	char *restored = arena_copy(arena, text, strlen(text));
+	if (!restored)
+		return error_set(err, STATUS_TOO_LARGE, "request needs too much memory");
+	for (char *at = restored; (at = strchr(at, ' ')) != NULL;)
+		*at = '+';
+	*ret_text = restored;
+	return STATUS_OK;
+}
+
 enum status params_query_either(const struct params_query *query, const char *name, const char *other,
 				const char **ret_value, struct error *err)
 {

@@ -34,6 +34,10 @@ MUST_CHECK enum status params_query_read(const char *text, size_t text_len, stru
 
 /* NULL: absent. */
 const char *params_query_text(const struct params_query *query, const char *name);
+/* A user name; NULL: absent. A blank is the + that it came as: the command line pastes names into its URLs as they are, and no user
+ * name has a blank (rest.md section 5, `user_name=`). */
+MUST_CHECK enum status params_query_user_name(const struct params_query *query, const char *name, struct arena *arena,
+					      const char **ret_text, struct error *err);
 /* Either name, as clients use both; INVALID: both are there and differ. */
 MUST_CHECK enum status params_query_either(const struct params_query *query, const char *name, const char *other,
 					   const char **ret_value, struct error *err);

@@ -1,9 +1,12 @@
 /* api/route_docs.h - what /openapi.json and /docs/api tell of each route beside what its row says; named after the handler.
+ * A chapter or two a file: route_docs.c (service, claiming), user_docs.c, node_docs.c, sharing_docs.c, group_docs.c, fleet_docs.c,
+ * registration_docs.c.
  *
- * Examples are about one world: user ann@example.org, whose node is lamp1 and whose group is Home; bob@example.org, whom she
- * shares with; the administrator root@example.org, of whose fleet lamp1 to lamp9 are. tests/scenario/test_openapi.py makes that world,
- * sends every example to a real stack and compares status, members and JSON types of the answer. What can only be known then (codes,
- * tokens, ids) stands in the examples in capitals, as REFRESH_TOKEN, and is put in there.
+ * Examples are about one world: user ann@example.org, whose node is lamp1 and whose group is Home, with Kitchen inside;
+ * bob@example.org, whom she shares with; eve@example.org, who comes and goes; an administrator, of whose fleet lamp1 to lamp9 are.
+ * tests/scenario/test_openapi.py makes that world, sends every example to a real stack and compares status, members and JSON types of
+ * the answer. What can only be known then (codes, tokens, ids) stands in the examples in capitals, as REFRESH_TOKEN, and is put in
+ * there.
  *
  * Thread: any; constant. Memory: texts that live for ever.
  */

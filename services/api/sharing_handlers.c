@@ -258,7 +258,9 @@ static enum status read_end(struct request *request, const struct words *words, 
 		return reply_fail(&request->reply, words->bad_list, err);
 	for (size_t i = 0; i < wish->n_ids; i++)
 		wish->has_impossible = wish->has_impossible || !is_id(words, wish->ids[i]);
-	return canonical_name(request, params_query_text(&request->query, "user_name"), wish->to_name, err);
+	const char *name = NULL;
+	enum status st = params_query_user_name(&request->query, "user_name", request->arena, &name, err);
+	return st == STATUS_OK ? canonical_name(request, name, wish->to_name, err) : st;
 }
 
 static enum status sharing_delete(struct request *request, const struct words *words, struct error *err)

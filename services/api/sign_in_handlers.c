@@ -1,12 +1,16 @@
 /* What somebody without a token may ask: signing up, signing in, a new password for a forgotten one. What is said about accounts:
  * account/account.h; how often: api/attempts.h. */
 #include <string.h>
+#include <time.h>
 
 #include "account/password.h"
 #include "account/user_name.h"
 #include "api/attempts.h"
 #include "api/body.h"
 #include "api/handlers.h"
+#include "base/clock.h"
+
+enum { CODE_STEP_US = 50000 };
 
 /* Lives in the arena between the two halves. */
 struct credentials {
@@ -56,6 +60,14 @@ static enum status end_attempt(struct request *request, const struct attempt *at
 	return st;
 }
 
+/* What is done about a code leaves at the next full step: that a known name costs a code or a mail more is not to be seen. On a lane. */
+static void wait_out(const struct request *request)
+{
+	int64_t took_us = clock_monotonic_us() - request->began_at_us;
+	const struct timespec pause = { .tv_nsec = (CODE_STEP_US - took_us % CODE_STEP_US) * 1000 };
+	(void)nanosleep(&pause, NULL); /* a signal may cut it short: no harm */
+}
+
 /* --- sign-up --- */
 
 static enum status sign_up(struct request *request, const json_t *body, const struct attempt *attempt,
@@ -73,17 +85,6 @@ static enum status sign_up(struct request *request, const json_t *body, const st
 	return st == STATUS_OK ? go_on_with(request, attempt, password, locale, NULL, err) : st;
 }
 
-enum status user_sign_up_slow(struct request *request, struct error *err)
-{
-	struct credentials *credentials = request->carried;
-	enum status st = account_sign_up(request->options->account, request->store, credentials->attempt.user_name,
-					 credentials->password, credentials->locale, err);
-	explicit_bzero(credentials->password, sizeof(credentials->password));
-	if (st == STATUS_OK)
-		reply_put_success(&request->reply, "A verification code has been sent");
-	return st;
-}
-
 static enum status confirm(struct request *request, const struct attempt *attempt, const char *code, struct error *err)
 {
 	enum status st = attempt_begin(request, attempt, err);
@@ -91,10 +92,24 @@ static enum status confirm(struct request *request, const struct attempt *attemp
 		return st;
 	st = account_confirm(request->options->account, request->store, attempt->user_name, code, err);
 	st = end_attempt(request, attempt, ATTEMPT_CODE, st, STATUS_DENIED, err);
+	wait_out(request);
 	if (st == STATUS_DENIED)
 		return reply_fail(&request->reply, FAILURE_CODE, err);
 	if (st == STATUS_OK)
 		reply_put_success(&request->reply, "User confirmed");
+	return st;
+}
+
+enum status user_sign_up_slow(struct request *request, struct error *err)
+{
+	struct credentials *credentials = request->carried;
+	if (credentials->code)
+		return confirm(request, &credentials->attempt, credentials->code, err);
+	enum status st = account_sign_up(request->options->account, request->store, credentials->attempt.user_name,
+					 credentials->password, credentials->locale, err);
+	explicit_bzero(credentials->password, sizeof(credentials->password));
+	if (st == STATUS_OK)
+		reply_put_success(&request->reply, "A verification code has been sent");
 	return st;
 }
 
@@ -113,7 +128,7 @@ enum status user_sign_up_or_confirm(struct request *request, struct error *err)
 	if (st != STATUS_OK)
 		return st;
 	if (code)
-		return confirm(request, &attempt, code, err);
+		return go_on_with(request, &attempt, "", NULL, code, err);
 	if (password)
 		return sign_up(request, body, &attempt, password, err);
 	return reply_fail(&request->reply, FAILURE_CREDENTIAL_MISSING, err);
@@ -219,12 +234,17 @@ enum status user_login(struct request *request, struct error *err)
 
 static enum status send_code(struct request *request, const struct attempt *attempt, struct error *err)
 {
-	enum status st = attempt_take_code(request, attempt, err);
-	if (st == STATUS_OK)
-		st = account_forgot(request->options->account, request->store, attempt->user_name, err);
+	enum status st = account_forgot(request->options->account, request->store, attempt->user_name, err);
+	wait_out(request);
 	if (st == STATUS_OK)
 		reply_put_success(&request->reply, "If there is such an account, a verification code has been sent");
 	return st;
+}
+
+static enum status ask_for_code(struct request *request, const struct attempt *attempt, struct error *err)
+{
+	enum status st = attempt_take_code(request, attempt, err);
+	return st == STATUS_OK ? go_on_with(request, attempt, "", NULL, NULL, err) : st;
 }
 
 enum status user_forgot_password(struct request *request, struct error *err)
@@ -242,7 +262,7 @@ enum status user_forgot_password(struct request *request, struct error *err)
 	if (st != STATUS_OK)
 		return st;
 	if (!code && !password)
-		return send_code(request, &attempt, err);
+		return ask_for_code(request, &attempt, err);
 	if (!code || !password)
 		return reply_fail(&request->reply, FAILURE_CREDENTIAL_MISSING, err);
 	if (password_check_policy(password, err) != STATUS_OK)
@@ -250,9 +270,8 @@ enum status user_forgot_password(struct request *request, struct error *err)
 	return go_on_with(request, &attempt, password, NULL, code, err);
 }
 
-enum status user_forgot_password_slow(struct request *request, struct error *err)
+static enum status set_password(struct request *request, struct credentials *credentials, struct error *err)
 {
-	struct credentials *credentials = request->carried;
 	enum status st = attempt_begin(request, &credentials->attempt, err);
 	if (st != STATUS_OK)
 		return st;
@@ -260,9 +279,17 @@ enum status user_forgot_password_slow(struct request *request, struct error *err
 			   credentials->password, err);
 	explicit_bzero(credentials->password, sizeof(credentials->password));
 	st = end_attempt(request, &credentials->attempt, ATTEMPT_CODE, st, STATUS_DENIED, err);
+	wait_out(request);
 	if (st == STATUS_DENIED)
 		return reply_fail(&request->reply, FAILURE_CODE, err);
 	if (st == STATUS_OK)
 		reply_put_success(&request->reply, "The password has been set; sign in with it");
 	return st;
+}
+
+enum status user_forgot_password_slow(struct request *request, struct error *err)
+{
+	struct credentials *credentials = request->carried;
+	return credentials->code ? set_password(request, credentials, err)
+				 : send_code(request, &credentials->attempt, err);
 }

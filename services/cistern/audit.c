@@ -5,6 +5,7 @@
 
 #include "account/user_name.h"
 #include "base/parse.h"
+#include "cistern/audit_follow.h"
 #include "cistern/command.h"
 #include "cistern/database.h"
 #include "model/limits.h"
@@ -74,12 +75,7 @@ struct listing {
 static void list_event(void *context, const struct audit_event *event)
 {
 	struct listing *listing = context;
-	const struct cell cells[] = { CELL_OF_NUMBER(NULL, event->id),       CELL_OF_TIME(NULL, event->at_us),
-				      CELL_OF_TEXT(NULL, event->kind),       CELL_OF_TEXT(NULL, event->action),
-				      CELL_OF_TEXT(NULL, event->user_id),    CELL_OF_TEXT(NULL, event->user_name),
-				      CELL_OF_TEXT(NULL, event->via),        CELL_OF_TEXT(NULL, event->source),
-				      CELL_OF_TEXT(NULL, event->request_id), CELL_OF_TEXT(NULL, event->object_kind),
-				      CELL_OF_TEXT(NULL, event->object_id),  CELL_OF_JSON(NULL, event->detail_json) };
+	const struct cell cells[AUDIT_CELLS] = AUDIT_CELLS_OF(event);
 	output_list_row(listing->output, cells);
 	listing->n_rows++;
 	listing->last = event->id;
@@ -87,9 +83,7 @@ static void list_event(void *context, const struct audit_event *event)
 
 enum status audit_run(const struct call *call, struct output *output, struct error *err)
 {
-	static const char *const columns[] = { "event_id",   "at",          "kind",      "action",
-					       "user_id",    "user_name",   "via",       "source",
-					       "request_id", "object_kind", "object_id", "detail" };
+	static const char *const columns[AUDIT_CELLS] = AUDIT_COLUMNS;
 	CLEANUP(store) struct store *store = NULL;
 	struct audit_filter filter = { .kind = NULL };
 	user_name_text name;
@@ -97,6 +91,8 @@ enum status audit_run(const struct call *call, struct output *output, struct err
 	enum status st = read_filter(call, name, &filter, &left, err);
 	if (st == STATUS_OK)
 		st = database_open(call->config, &store, err);
+	if (st == STATUS_OK && call_option(call, "--follow"))
+		return audit_follow(store, &filter, output, err);
 	struct listing listing = { .output = output, .last = INT64_MAX };
 	output_list_begin(output, "events", columns, ARRAY_LEN(columns));
 	int64_t page = 0;

@@ -17,7 +17,6 @@ enum {
 	USER_TAG_BYTES_MAX = 128,
 	USER_DATA_BYTES_MAX = 408576, /* 399 KB: rest.md section 11 */
 
-
 	/* keys for machines */
 	KEYS_PER_USER_MAX = 25,
 	KEY_NAME_BYTES_MAX = 64,

@@ -48,7 +48,8 @@ CREATE TABLE sharing_group (
 CREATE INDEX sharing_group_by_group ON sharing_group (group_id);
 
 -- The functions below are the only writers. They answer with a word. Locks are taken in one order, which is that of a deleted account too:
--- account, node (mapping_lock, row), group, node_user or group_user, invitation; among their like by id.
+-- account, node (mapping_lock, row), group from the top down, node_user, group_user, invitation; among their like by id. Who has nothing to do with a
+-- node or group makes nobody wait for it.
 
 -- What still stands of it: only what its sender may hand on at this moment.
 CREATE FUNCTION sharing_live(r sharing_request) RETURNS text[] LANGUAGE sql STABLE AS
@@ -78,22 +79,22 @@ ELSE
 END)
 $$;
 
--- Everything about these nodes waits, and those users' rows stay as they are, until the end of the transaction.
-CREATE FUNCTION sharing_lock_nodes(ids text[], VARIADIC users uuid[]) RETURNS void LANGUAGE plpgsql AS
+-- Everything about these nodes and groups waits, and those users' rows stay as they are - those in what the groups lie in too, which make their
+-- role - until the end of the transaction.
+CREATE FUNCTION sharing_lock(nodes text[], group_ids text[], VARIADIC users uuid[]) RETURNS void LANGUAGE plpgsql AS
 $$
+DECLARE
+	around text[] := ARRAY(SELECT DISTINCT ancestor_id FROM group_closure WHERE group_id = ANY (group_ids));
 BEGIN
-	PERFORM mapping_lock(id) FROM (SELECT id FROM unnest(ids) AS wanted (id) ORDER BY hashtext(id)) ordered;
-	PERFORM FROM node WHERE node_id = ANY (ids) ORDER BY node_id FOR KEY SHARE;
-	PERFORM FROM node_user WHERE node_id = ANY (ids) AND user_id = ANY (users) ORDER BY node_id, user_id FOR UPDATE;
-END
-$$;
--- Also their rows in what the groups lie in, which make their role too.
-CREATE FUNCTION sharing_lock_groups(ids text[], VARIADIC users uuid[]) RETURNS void LANGUAGE plpgsql AS
-$$
-BEGIN
-	PERFORM FROM node_group WHERE group_id = ANY (ids) ORDER BY group_id FOR NO KEY UPDATE;
-	PERFORM FROM group_user WHERE user_id = ANY (users)
-		AND group_id IN (SELECT ancestor_id FROM group_closure WHERE group_id = ANY (ids)) ORDER BY group_id, user_id FOR UPDATE;
+	PERFORM FROM account WHERE user_id = ANY (users) ORDER BY user_id FOR KEY SHARE;
+	PERFORM mapping_lock(id) FROM (SELECT id FROM unnest(nodes) AS wanted (id) ORDER BY hashtext(id)) ordered;
+	PERFORM FROM node WHERE node_id = ANY (nodes) ORDER BY node_id FOR KEY SHARE;
+	PERFORM FROM node_group g WHERE group_id = ANY (around)
+		ORDER BY (SELECT max(depth) FROM group_closure c WHERE c.group_id = g.group_id), group_id FOR KEY SHARE;
+	PERFORM FROM node_group g WHERE group_id = ANY (group_ids)
+		ORDER BY (SELECT max(depth) FROM group_closure c WHERE c.group_id = g.group_id), group_id FOR NO KEY UPDATE;
+	PERFORM FROM node_user WHERE node_id = ANY (nodes) AND user_id = ANY (users) ORDER BY node_id, user_id FOR UPDATE;
+	PERFORM FROM group_user WHERE group_id = ANY (around) AND user_id = ANY (users) ORDER BY group_id, user_id FOR UPDATE;
 END
 $$;
 
@@ -119,12 +120,10 @@ DECLARE
 	role text;
 BEGIN
 	PERFORM pg_advisory_xact_lock(5, hashtext(sender::text)); -- the limits are counted one at a time
-	SELECT user_name INTO own_name FROM account WHERE user_id = sender FOR KEY SHARE;
+	SELECT user_name INTO own_name FROM account WHERE user_id = sender;
 	SELECT user_id INTO receiver FROM account WHERE user_name = the_name;
-	IF the_kind = 'node' THEN
-		PERFORM sharing_lock_nodes(ids, sender);
-	ELSE
-		PERFORM sharing_lock_groups(ids, sender);
+	IF sharing_role(the_kind, sender, ids) IS NOT NULL THEN
+		PERFORM sharing_lock(CASE the_kind WHEN 'node' THEN ids END, CASE the_kind WHEN 'group' THEN ids END, sender);
 	END IF;
 	role := sharing_role(the_kind, sender, ids);
 	IF role IS NULL THEN
@@ -227,7 +226,7 @@ END
 $$;
 
 -- Everything that an acceptance changes, before it looks at it.
-CREATE FUNCTION sharing_lock(r sharing_request, receiver uuid) RETURNS void LANGUAGE plpgsql AS
+CREATE FUNCTION sharing_lock_request(r sharing_request, receiver uuid) RETURNS void LANGUAGE plpgsql AS
 $$
 DECLARE
 	nodes text[];
@@ -239,8 +238,7 @@ BEGIN
 		group_ids := ARRAY(SELECT DISTINCT group_id FROM group_closure WHERE ancestor_id = ANY (group_ids));
 		nodes := ARRAY(SELECT DISTINCT node_id FROM group_node WHERE group_id = ANY (group_ids));
 	END IF;
-	PERFORM sharing_lock_nodes(nodes, r.from_user, receiver);
-	PERFORM sharing_lock_groups(group_ids, r.from_user, receiver);
+	PERFORM sharing_lock(nodes, group_ids, r.from_user, receiver);
 END
 $$;
 
@@ -254,10 +252,10 @@ DECLARE
 	r sharing_request;
 	ids text[];
 BEGIN
-	SELECT user_name INTO name FROM account WHERE user_id = receiver FOR KEY SHARE;
+	SELECT user_name INTO name FROM account WHERE user_id = receiver;
 	SELECT * INTO r FROM sharing_request WHERE request_id = the_request AND kind = the_kind AND to_name = name;
 	IF accepts AND r.state = 'pending' THEN
-		PERFORM sharing_lock(r, receiver);
+		PERFORM sharing_lock_request(r, receiver);
 	END IF;
 	SELECT * INTO r FROM sharing_request WHERE request_id = the_request AND kind = the_kind AND to_name = name
 		AND expires_at > clock_timestamp() FOR UPDATE;
@@ -311,10 +309,8 @@ DECLARE
 	n_direct bigint;
 	n_primary bigint;
 BEGIN
-	IF the_kind = 'node' THEN
-		PERFORM sharing_lock_nodes(ids, caller, target);
-	ELSE
-		PERFORM sharing_lock_groups(ids, caller, target);
+	IF sharing_role(the_kind, caller, ids) IS NOT NULL THEN
+		PERFORM sharing_lock(CASE the_kind WHEN 'node' THEN ids END, CASE the_kind WHEN 'group' THEN ids END, caller, target);
 	END IF;
 	role := sharing_role(the_kind, caller, ids);
 	IF role IS NULL THEN

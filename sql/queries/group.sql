@@ -46,11 +46,12 @@ ORDER BY page.top_id, ARRAY(SELECT a.ancestor_id FROM group_closure a WHERE a.gr
 -- name: group_nodes
 SELECT w.place, m.node_id, a.role, us_of(a.mapped_at), d.connected, us_of(d.presence_at),
        c.config,
-       (SELECT '{' || coalesce(string_agg(to_json(device)::text || ':' || params, ',' ORDER BY device), '') || '}'
-        FROM (SELECT device, '{' || coalesce(string_agg(to_json(param)::text || ':' || value::text, ',' ORDER BY param), '') || '}' AS params
+       (SELECT '{' || coalesce(string_agg(to_json(device)::text || ':' || params, ','), '') || '}'
+        FROM (SELECT device, '{' || coalesce(string_agg(to_json(param)::text || ':' || value::text, ','), '') || '}' AS params
               FROM (SELECT device, param, value FROM node_param p WHERE p.node_id = m.node_id
-                    UNION ALL SELECT unnest(c.names), NULL, NULL) every (device, param, value)
-              GROUP BY device) e),
+                    UNION ALL SELECT unnest(c.names), NULL, NULL
+                    ORDER BY device, param) every (device, param, value)
+              GROUP BY device ORDER BY device) e),
        coalesce((SELECT json_agg(tag ORDER BY tag) FROM node_tag t WHERE t.node_id = m.node_id), '[]'),
        coalesce((SELECT metadata FROM node_metadata x WHERE x.node_id = m.node_id), '{}')
 FROM unnest($2::text[]) WITH ORDINALITY AS w (group_id, place)

@@ -34,9 +34,10 @@ WITH used AS (
 )
 SELECT k.user_id, account_role(a), r.role, k.scopes,
        CASE WHEN r.role IS NOT NULL THEN
-           (SELECT '{' || coalesce(string_agg(to_json(device)::text || ':' || params, ',' ORDER BY device), '') || '}'
-            FROM (SELECT device, '{' || string_agg(to_json(param)::text || ':' || value::text, ',' ORDER BY param) || '}' AS params
-                  FROM node_param p WHERE p.node_id = $2 GROUP BY device) d)
+           (SELECT '{' || coalesce(string_agg(to_json(device)::text || ':' || params, ','), '') || '}'
+            FROM (SELECT device, '{' || string_agg(to_json(param)::text || ':' || value::text, ',') || '}' AS params
+                  FROM (SELECT device, param, value FROM node_param p WHERE p.node_id = $2 ORDER BY device, param) every
+                  GROUP BY device ORDER BY device) d)
        END
 FROM api_key k JOIN account a USING (user_id)
 LEFT JOIN node_user n ON n.node_id = $2 AND n.user_id = k.user_id

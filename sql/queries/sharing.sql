@@ -44,6 +44,7 @@ SELECT us_of(r.created_at), r.request_id, r.to_name, (jsonb_build_object(
            'request_id', r.request_id, 'request_status', r.state, 'request_timestamp', floor(extract(epoch FROM r.created_at))::bigint,
            'user_name', r.to_name, 'primary_user_name', a.user_name, 'metadata', r.metadata, 'transfer', r.transfer,
            'user_role', CASE WHEN r.as_primary OR r.transfer THEN 'primary' ELSE 'secondary' END)
+    || CASE WHEN r.new_role IS NULL THEN '{}' ELSE jsonb_build_object('new_role', r.new_role) END
     || CASE WHEN r.kind = 'node' THEN jsonb_build_object('node_ids', r.ids)
        ELSE jsonb_build_object('group_ids', r.ids, 'group_names', coalesce(r.settled_names, sharing_names(r.ids))) END)::text
 FROM (SELECT e.*, coalesce(e.settled_ids, sharing_live(e.q)) AS ids FROM (

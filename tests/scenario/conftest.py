@@ -61,6 +61,7 @@ def new_user(stack, _accounts):
     yield lend
     for account in lent:
         stack.sql("DELETE FROM node_user WHERE user_id = %s", account.id)
+        stack.sql("DELETE FROM group_user WHERE user_id = %s", account.id)  # a group without its last primary user goes too
         stack.sql("DELETE FROM mapping_request WHERE user_id = %s", account.id)
         stack.sql("DELETE FROM sharing_request WHERE from_user = %s OR to_name = %s", account.id, account.name)
         stack.sql("DELETE FROM group_user WHERE user_id = %s", account.id)

@@ -96,6 +96,10 @@ def node_query(node_id):
     return {"node_id": node_id}, None
 
 
+def group_query(group_id):
+    return {"group_id": group_id}, None
+
+
 SEEN = {"own": OK, "shared": OK, "group": OK, "foreign": NO_NODE, "unknown": NO_NODE, "impossible": NO_NODE}
 OWNED = SEEN | {"shared": NOT_OWNED, "group": NOT_OWNED}
 ALIKE = dict.fromkeys(SEEN, OK)
@@ -103,12 +107,20 @@ ALIKE = dict.fromkeys(SEEN, OK)
 NOBODY = "nobody-1"  # a node that there is not
 NO_FLEET_NODE = (404, 107001)
 NO_USER = (404, 107003)
+NO_INVITATION = (404, 108001)
+NOT_SHARED = (404, 108010)
+NO_SHARING_GROUP = (404, 108014)
+NO_GROUP = (404, 109001)
+GROUP_NOT_OWNED = (403, 109003)
 
 EXAMPLES = {
     "GET /apiversions": Example(),
     "GET /mqtt_host": Example(),
     "GET /healthz": Example(),
     "GET /readyz": Example(),
+    "GET /openapi.json": Example(),
+    "GET /docs/api": Example(),
+    "GET /docs/api.css": Example(),
     "GET /ca/crl": Example((404, 102006), {"ca": "00" * 20}),
     "GET /ca/node-ca.pem": Example(),
     "POST /claim/initiate": Example((400, 106001), body={"mac_addr": "x"}, nobody=(400, 106001)),
@@ -159,6 +171,38 @@ EXAMPLES = {
     "GET /v1/user/nodes/mapping": Example((404, 104001), {"request_id": "nobodys"}, objects="mapping",
                                           about=lambda request_id: ({"request_id": request_id}, None),
                                           answers={"own": OK, "foreign": (404, 104001), "unknown": (404, 104001)}),
+    "PUT /v1/user/nodes/sharing": Example((400, 108007), body={}, answers=OWNED, varies=("request_id",),
+                                          about=lambda node_id: ({}, {"nodes": [node_id], "user_name": "guest@example.org"})),
+    "GET /v1/user/nodes/sharing": Example(about=node_query, answers=SEEN),
+    "DELETE /v1/user/nodes/sharing": Example((400, 108007), about=lambda node_id: ({"nodes": node_id, "user_name": "guest@example.org"}, None),
+                                             answers=OWNED | {"own": NOT_SHARED}),
+    **{f"GET /v1/user/{of}/sharing/requests": Example(objects=f"{of} invitation", about=lambda request_id: (
+        {"request_id": request_id, "primary_user": "true"}, None), answers={"own": OK, "foreign": NO_INVITATION, "unknown": NO_INVITATION})
+       for of in ("nodes", "node_group")},
+    **{f"PUT /v1/user/{of}/sharing/requests": Example((400, 108009), body={}, objects=f"{of} invitation", about=lambda request_id: (
+        {}, {"request_id": request_id, "accept": True}), answers={"foreign": NO_INVITATION, "unknown": NO_INVITATION})
+       for of in ("nodes", "node_group")},
+    **{f"DELETE /v1/user/{of}/sharing/requests": Example((400, 108009), objects=f"{of} invitation", about=lambda request_id: (
+        {"request_id": request_id}, None), answers={"foreign": NO_INVITATION, "unknown": NO_INVITATION})
+       for of in ("nodes", "node_group")},
+    "PUT /v1/user/node_group/sharing": Example((400, 108008), body={}, objects="group", varies=("request_id",), answers={
+        "own": OK, "shared": (403, 108015), "foreign": NO_SHARING_GROUP, "unknown": NO_SHARING_GROUP, "impossible": NO_SHARING_GROUP},
+        about=lambda group_id: ({}, {"groups": [group_id], "user_name": "guest@example.org"})),
+    "GET /v1/user/node_group/sharing": Example(objects="group", about=group_query, answers={
+        "own": OK, "shared": OK, "foreign": NO_SHARING_GROUP, "unknown": NO_SHARING_GROUP, "impossible": NO_SHARING_GROUP}),
+    "DELETE /v1/user/node_group/sharing": Example((400, 108008), objects="group", answers={
+        "own": NOT_SHARED, "shared": (403, 108015), "foreign": NO_SHARING_GROUP, "unknown": NO_SHARING_GROUP, "impossible": NO_SHARING_GROUP},
+        about=lambda group_id: ({"groups": group_id, "user_name": "guest@example.org"}, None)),
+    "GET /v1/user/node_group": Example(objects="group", about=group_query, answers={
+        "own": OK, "shared": OK, "foreign": NO_GROUP, "unknown": NO_GROUP, "impossible": NO_GROUP}),
+    "POST /v1/user/node_group": Example((400, 109002), body={}, objects="group", answers={
+        "shared": GROUP_NOT_OWNED, "foreign": NO_GROUP, "unknown": NO_GROUP, "impossible": NO_GROUP},
+        about=lambda group_id: ({}, {"group_name": "Hall", "parent_group_id": group_id})),
+    "PUT /v1/user/node_group": Example((400, 109002), body={}, objects="group", answers={
+        "own": OK, "shared": GROUP_NOT_OWNED, "foreign": NO_GROUP, "unknown": NO_GROUP, "impossible": NO_GROUP},
+        about=lambda group_id: ({"group_id": group_id}, {"group_name": "Hall"})),
+    "DELETE /v1/user/node_group": Example((400, 109002), objects="group", about=group_query, answers={
+        "shared": GROUP_NOT_OWNED, "foreign": NO_GROUP, "unknown": NO_GROUP, "impossible": NO_GROUP}),
     "GET /v1/admin/nodes": Example(),
     "PUT /v1/admin/nodes": Example(NO_FLEET_NODE, {"node_id": NOBODY, "activate": "true"}),
     "DELETE /v1/admin/nodes": Example(NO_FLEET_NODE, {"node_id": NOBODY}),

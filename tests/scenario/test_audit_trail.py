@@ -1,14 +1,20 @@
 """Every call that changes something leaves an event with who did it, how, from where and in which request; a call that failed leaves none,
 but a refusal does. Driven from the route table."""
 
+import contextlib
+import itertools
 import json
+import queue
 import re
+import subprocess
+import threading
+import time
 
 import pytest
 
 from factorykit import request as make_csr
 from matrixkit import rows
-from stackkit import LAMP, User, unique, wait_for
+from stackkit import DEADLINE_S, LAMP, User, unique, wait_for
 
 AUDIT = "/v1/admin/audit"
 
@@ -94,6 +100,29 @@ class Doings:
         assert user.request("DELETE", path, params={"request": "true"}).status_code == 200
         return user.request("DELETE", path, params={"verification_code": self._code(user.name)}), {"account.deleted"}, user
 
+    def _group(self):
+        return self.call("POST", "/v1/user/node_group", body={"group_name": "Home"}).json()["group_id"]
+
+    def _invite(self, of, guest):
+        body = {"nodes": [self.bare(self.admin)]} if of == "nodes" else {"groups": [self._group()]}
+        return self.call("PUT", f"/v1/user/{of}/sharing", body=body | {"user_name": guest}), body
+
+    def _request(self, of, method):
+        """An invitation that is accepted, or cancelled."""
+        guest = self._other()
+        request_id = self._invite(of, guest.name)[0].json()["request_id"]
+        if method == "DELETE":
+            return self.call("DELETE", f"/v1/user/{of}/sharing/requests", {"request_id": request_id}), {"sharing.cancelled"}
+        answer = guest.put(f"/v1/user/{of}/sharing/requests", {"request_id": request_id, "accept": True})
+        return answer, {"sharing.accepted", "node.mapped" if of == "nodes" else "group.joined"}, guest
+
+    def _unshare(self, of):
+        guest = self._other()
+        answer, body = self._invite(of, guest.name)
+        guest.put(f"/v1/user/{of}/sharing/requests", {"request_id": answer.json()["request_id"], "accept": True})
+        query = {name: ids[0] for name, ids in body.items()} | {"user_name": guest.name}
+        return self.call("DELETE", f"/v1/user/{of}/sharing", query), {"node.unmapped" if of == "nodes" else "group.left"}
+
     def _end_session(self):
         self.fresh()
         (other,) = [each for each in self.call("GET", "/v1/user/sessions").json()["sessions"] if not each["current"]][:1]
@@ -132,6 +161,16 @@ class Doings:
         "DELETE /v1/user/sessions": lambda me: me._end_session(),
         "PUT /v1/user/nodes": lambda me: me._texts("PUT"),
         "DELETE /v1/user/nodes": lambda me: me._texts("DELETE"),
+        **{f"PUT /v1/user/{of}/sharing": lambda me, of=of: (me._invite(of, "guest@example.org")[0], {"sharing.requested"})
+           for of in ("nodes", "node_group")},
+        **{f"DELETE /v1/user/{of}/sharing": lambda me, of=of: me._unshare(of) for of in ("nodes", "node_group")},
+        **{f"{method} /v1/user/{of}/sharing/requests": lambda me, of=of, method=method: me._request(of, method)
+           for of in ("nodes", "node_group") for method in ("PUT", "DELETE")},
+        "POST /v1/user/node_group": lambda me: (me.call("POST", "/v1/user/node_group", body={"group_name": "Home"}),
+                                                {"group.made", "group.joined"}),
+        "PUT /v1/user/node_group": lambda me: (me.call("PUT", "/v1/user/node_group", {"group_id": me._group()}, {
+            "group_name": "House", "operation": "add", "nodes": [me.bare(me.admin)]}), {"group.changed", "group.node_added"}),
+        "DELETE /v1/user/node_group": lambda me: (me.call("DELETE", "/v1/user/node_group", {"group_id": me._group()}), {"group.deleted"}),
         "POST /v1/user/keys": lambda me: (me.key(), {"key.made"}),
         "DELETE /v1/user/keys": lambda me: (me.call("DELETE", "/v1/user/keys", {"key_id": me.key().json()["key_id"]}), {"key.revoked"}),
         "PUT /v1/user/nodes/params": lambda me: (me.call("PUT", "/v1/user/nodes/params", body=[
@@ -320,6 +359,30 @@ def test_the_command_line_shows_more_than_a_page(stack, admin):
 def test_the_command_line_refuses_what_is_no_filter(stack, options):
     answer = stack.cli("audit", *options, check=False)
     assert answer.returncode == 1 and answer.stdout == "" and answer.stderr.startswith("cistern: ")
+
+
+@pytest.mark.parametrize("words", [(), ("--output", "json")])
+def test_the_command_line_follows_what_comes_each_event_once(stack, admin, bare, words):
+    run = subprocess.Popen([stack.ready["cli"], *words, "audit", "--follow", "--action", "test.followed"], stdout=subprocess.PIPE, text=True)
+    try:
+        lines = queue.Queue()
+        threading.Thread(target=lambda: [lines.put(line) for line in run.stdout], daemon=True).start()
+        stop = time.monotonic() + DEADLINE_S
+        seen = []
+        for n in itertools.count():
+            stack.sql("INSERT INTO audit_event (kind, action, via, object_kind, object_id) VALUES ('change', 'test.followed', 'test', 'test', %s)",
+                      f"event-{n}-of-it")
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    seen.append(re.search(r"event-([0-9]+)-of-it", lines.get(timeout=0.2))[1])
+            if len(seen) >= 3:
+                break
+            assert time.monotonic() < stop
+    finally:
+        run.terminate()
+        run.wait(DEADLINE_S)
+    numbers = [int(number) for number in seen]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
 def test_pruning_as_the_owner_forgets_the_old_and_says_so(stack):

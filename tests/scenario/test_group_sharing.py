@@ -241,7 +241,7 @@ def test_a_former_member_loses_all_nodes_of_the_group_at_once(ann, bob, group, n
     node.publish("params/local", {"Light": {"Power": True}})
     home = group(ann, nodes=[node.id])
     share(ann, bob, [home])
-    wait_for(lambda: bob.params(node) == {"Light": {"Power": True}}, what="the value")
+    wait_for(lambda: bob.params(node)["Light"] == {"Power": True}, what="the value")
     done(end(ann if who == "owner" else bob, bob.name, [home]))
     assert not reaches(bob, node.id) and bob.get(NODES).json()["nodes"] == [] and listed(bob) == {}
     assert failed(bob.put(f"{NODES}/params", {"Light": {"Power": False}}, node_id=node.id), 404, 105001)

@@ -65,24 +65,18 @@ def nodes_of(user):
 
 
 @pytest.fixture
-def ann(stack, new_user):
-    return tidy(stack, new_user())
+def ann(new_user):
+    return new_user()
 
 
 @pytest.fixture
-def bob(stack, new_user):
-    return tidy(stack, new_user())
+def bob(new_user):
+    return new_user()
 
 
 @pytest.fixture
-def eve(stack, new_user):
-    return tidy(stack, new_user())
-
-
-def tidy(stack, user):
-    """Accounts are lent: what the last borrower left in groups goes."""
-    stack.sql("DELETE FROM group_user WHERE user_id = %s", user.id)
-    return user
+def eve(new_user):
+    return new_user()
 
 
 @pytest.fixture

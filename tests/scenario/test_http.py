@@ -522,7 +522,7 @@ def test_a_connection_serves_a_hundred_requests_good_and_bad(stack, user):
     line = client.connection.sock
     cycle = [("GET", "/v1/user2", user.tokens["accesstoken"], None, 200), ("GET", "/v1/user2", "x", None, 401),
              ("GET", "/nope", "x", None, 404),
-             ("DELETE", "/v1/user2", "x", None, 405), ("POST", "/v1/login2", "x", "{", 400),
+             ("DELETE", "/v1/login2", "x", None, 405), ("POST", "/v1/login2", "x", "{", 400),
              ("GET", "/v1/../x", "x", None, 400),
              ("POST", "/v1/login2", "x", json.dumps({"refreshtoken": user.tokens["refreshtoken"]}), 200),
              ("GET", "/healthz", "x", None, 200)]

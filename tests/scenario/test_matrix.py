@@ -132,6 +132,7 @@ class Things:
         self.stack, self.user, self.other = stack, user, other
         self.of = {"node": self._nodes(), "mapping": self._mappings(), "key": self._keys(), "group": self._groups(),
                    "session": self._sessions(), "challenge": self._challenges()}
+        self.of |= {"nodes invitation": self._invitations("nodes"), "node_group invitation": self._invitations("node_group")}
 
     def _node(self, **users):
         node_id = unique("cell")
@@ -171,6 +172,16 @@ class Things:
 
     def _mappings(self):
         return {"own": self._mapping(self.user), "foreign": self._mapping(self.other), "unknown": "r" * 22}
+
+    def _invite(self, of, user, state):
+        member, kind = {"nodes": ("nodes", "node"), "node_group": ("groups", "group")}[of]
+        things = [self.of[kind][state]]
+        answer = user.put(f"/v1/user/{of}/sharing", {member: things, "user_name": f"{unique('invited')}@example.org"})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["request_id"]
+
+    def _invitations(self, of):
+        return {"own": self._invite(of, self.user, "own"), "foreign": self._invite(of, self.other, "foreign"), "unknown": "r" * 22}
 
     def _challenges(self):
         return {"own": self._challenge(self.user), "foreign": self._challenge(self.other), "unknown": "r" * 22, "impossible": "a b"}

@@ -3,6 +3,7 @@
 To add a route, add its doc; when its example needs something to be there before, or has words in capitals, say how in PREPARE.
 """
 
+import collections
 import contextlib
 import hashlib
 import json
@@ -12,6 +13,8 @@ import subprocess
 import urllib.parse
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from factorykit import request as make_csr
 from oidckit import Provider
@@ -28,7 +31,7 @@ class World:
     """Who and what the examples are about."""
 
     def __init__(self, stack, provider):
-        self.stack, self.provider, self.n_mails = stack, provider, 0
+        self.stack, self.provider, self.caller, self.n_codes = stack, provider, None, collections.Counter()
         self.document = stack.request("GET", "/openapi.json").json()
         self.admin = stack.admin()
         self.ann, self.bob = self.new_user("ann"), self.new_user("bob")
@@ -51,10 +54,25 @@ class World:
     def operation(self, method, path):
         return self.document["paths"][path][method.lower()]
 
-    def mine(self, node_id):
+    def own(self, user, node_id):
         self.stack.sql("INSERT INTO node_user (node_id, user_id, role) VALUES (%s, %s, 'primary') ON CONFLICT DO NOTHING",
-                       node_id, self.ann.id)
+                       node_id, user.id)
         return {}
+
+    def done(self, answer):
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    # --- codes by mail: what a test knows of is counted, for mails come when they come ---
+
+    def code_expected(self, name):
+        self.n_codes[name] += 1
+        return {}
+
+    def code(self, name):
+        """The code of the newest mail that was told by code_expected()."""
+        pattern, n = rf"event=mail\.logged .*\bto={re.escape(name)} .*\bcode=(\d{{6}})", self.n_codes[name]
+        return {"VERIFICATION_CODE": wait_for(lambda: re.findall(pattern, self.stack.log("cisternd"))[n - 1], what=f"mail to {name}")}
 
     # --- what examples need; each gives the words in capitals that it knows ---
 
@@ -64,17 +82,110 @@ class World:
 
     def no_eve(self):
         """She is about to sign up: a mail will come."""
-        self.n_mails += 1
         self.stack.sql("DELETE FROM account WHERE user_name = 'eve@example.org'")
-        return {}
-
-    def codes_of_eve(self):
-        return re.findall(r"event=mail\.logged .*\bto=eve@example\.org .*\bcode=(\d{6})", self.stack.log("cisternd"))
+        return self.code_expected("eve@example.org")
 
     def eve_signed_up(self):
         self.no_eve()
-        assert self.stack.post("/v1/user2", {"user_name": "eve@example.org", "password": PASSWORD}).status_code == 200
-        return {"VERIFICATION_CODE": wait_for(lambda: self.codes_of_eve()[self.n_mails - 1], what="mail to eve")}
+        self.done(self.stack.post("/v1/user2", {"user_name": "eve@example.org", "password": PASSWORD}))
+        return self.code("eve@example.org")
+
+    def eve_there(self):
+        self.stack.sql("DELETE FROM account WHERE user_name = 'eve@example.org'")
+        self.new_user("eve")
+        return {}
+
+    def ann_forgot(self):
+        self.code_expected("ann@example.org")
+        self.done(self.stack.request("PUT", "/v1/forgotpassword2", json={"user_name": "ann@example.org"}))
+        return self.code("ann@example.org")
+
+    def somebody_asks(self):
+        """Neither ann nor bob: who asks this cannot sign in afterwards as before."""
+        self.caller = self.stack.user()
+        return {}
+
+    def somebody_leaves(self):
+        self.somebody_asks()
+        self.code_expected(self.caller.name)
+        self.done(self.caller.request("DELETE", "/v1/user2", params={"request": "true"}))
+        return self.code(self.caller.name)
+
+    def data_kept(self):
+        self.done(self.ann.put("/v1/user/custom_data", {"timeZone": {"value": "Europe/Paris"}}))
+        return {}
+
+    def second_session(self):
+        self.done(self.stack.post("/v1/login2", {"user_name": self.ann.name, "password": PASSWORD}))
+        sessions = self.ann.get("/v1/user/sessions").json()["sessions"]
+        return {"SESSION_ID": next(each["session_id"] for each in sessions if not each["current"])}
+
+    def key_made(self):
+        body = {"name": "dashboard", "scopes": ["user:read"]}
+        return {"KEY_ID": self.done(self.ann.request("POST", "/v1/user/keys", json=body))["key_id"]}
+
+    def only_lamp1(self):
+        self.stack.sql("DELETE FROM node_user WHERE user_id = %s AND node_id <> 'lamp1'", self.ann.id)
+        return {}
+
+    def challenged(self):
+        begun = self.done(self.ann.request("POST", "/v1/user/nodes/mapping/initiate", json={}))
+        key = serialization.load_pem_private_key((self.lamp.folder / "node.key").read_bytes(), None)
+        signature = key.sign(begun["challenge"].encode(), ec.ECDSA(hashes.SHA256()))
+        return {"CHALLENGE_ID": begun["request_id"], "CHALLENGE_RESPONSE": signature.hex()}
+
+    # groups: Home of ann with lamp1, and Kitchen inside
+
+    def home(self, owner=None):
+        owner = owner or self.ann
+        self.stack.sql("DELETE FROM node_group")
+        home = self.make_group(owner, group_name="Home", type="home", nodes=["lamp1"] if owner is self.ann else [])
+        return {"GROUP_ID": home, "KITCHEN_ID": self.make_group(owner, group_name="Kitchen", type="room", parent_group_id=home)}
+
+    def make_group(self, owner, **body):
+        return self.done(owner.request("POST", "/v1/user/node_group", json=body))["group_id"]
+
+    # sharing
+
+    def offered(self, what, who, **body):
+        sender, addressee = who
+        path = f"/v1/user/{what}/sharing"
+        return {"SHARING_ID": self.done(sender.put(path, body | {"user_name": addressee.name}))["request_id"], "PATH": path}
+
+    def lamp1_not_shared(self):
+        self.stack.sql("DELETE FROM node_user WHERE user_id = %s AND node_id = 'lamp1'", self.bob.id)
+        return {}
+
+    def lamp1_offered(self):
+        self.lamp1_not_shared()
+        return self.offered("nodes", (self.ann, self.bob), nodes=["lamp1"])
+
+    def lamp6_offered(self):
+        """To ann, by bob."""
+        self.only_lamp1()
+        self.own(self.bob, "lamp6")
+        return self.offered("nodes", (self.bob, self.ann), nodes=["lamp6"])
+
+    def home_offered(self):
+        known = self.home()
+        return known | self.offered("node_group", (self.ann, self.bob), groups=[known["GROUP_ID"]])
+
+    def bobs_home_offered(self):
+        known = self.home(self.bob)
+        return known | self.offered("node_group", (self.bob, self.ann), groups=[known["GROUP_ID"]])
+
+    def accept(self, known, addressee):
+        self.done(addressee.put(known["PATH"] + "/requests", {"accept": True, "request_id": known["SHARING_ID"]}))
+        return known
+
+    def lamp1_shared(self):
+        return self.accept(self.lamp1_offered(), self.bob)
+
+    def home_shared(self):
+        return self.accept(self.home_offered(), self.bob)
+
+    def bobs_home_shared(self):
+        return self.accept(self.bobs_home_offered(), self.ann)
 
     def signed_in_at_the_provider(self):
         """With the challenge of the example, to which the example's verifier belongs."""
@@ -119,7 +230,9 @@ class World:
         return known | {"FILE_MD5": hashlib.md5(content).hexdigest()}
 
 
-# (method, path without the 2 of its alias, name of the example; None: all) -> what is done before
+NODE_SHARING, GROUPS, GROUP_SHARING = "/v1/user/nodes/sharing", "/v1/user/node_group", "/v1/user/node_group/sharing"
+
+# (method, path without the 2 of its alias, name of the example; None: the others) -> what is done before
 PREPARE = {
     ("POST", "/v1/user", "example"): World.no_eve,
     ("POST", "/v1/user", "confirm"): World.eve_signed_up,
@@ -127,10 +240,42 @@ PREPARE = {
     ("POST", "/v1/logout", None): World.signed_in,
     ("POST", "/v1/oidc/token", None): World.signed_in_at_the_provider,
     ("POST", "/v1/oauth2/token", None): World.signed_in_at_the_provider,
+    ("PUT", "/v1/forgotpassword", "example"): lambda world: world.code_expected("ann@example.org"),
+    ("PUT", "/v1/forgotpassword", "set"): World.ann_forgot,
+    ("PUT", "/v1/password", None): World.somebody_asks,
+    ("DELETE", "/v1/user", "example"): World.somebody_asks,
+    ("DELETE", "/v1/user", "delete"): World.somebody_leaves,
+    ("GET", "/v1/user/custom_data", None): World.data_kept,
+    ("DELETE", "/v1/user/sessions", None): World.second_session,
+    ("GET", "/v1/user/keys", None): World.key_made,
+    ("DELETE", "/v1/user/keys", None): World.key_made,
     ("POST", "/claim/verify", None): World.claim_begun,
-    ("PUT", "/v1/user/nodes/mapping", "remove"): lambda world: world.mine("lamp2"),
+    ("GET", "/v1/user/nodes", None): World.only_lamp1,
+    ("PUT", "/v1/user/nodes/mapping", "remove"): lambda world: world.own(world.ann, "lamp2"),
     ("GET", "/v1/user/nodes/mapping", None): World.mapping_begun,
+    ("POST", "/v1/user/nodes/mapping/verify", None): World.challenged,
+    ("PUT", NODE_SHARING, None): World.lamp1_not_shared,
+    ("GET", NODE_SHARING, None): World.lamp1_shared,
+    ("DELETE", NODE_SHARING, None): World.lamp1_shared,
+    ("GET", NODE_SHARING + "/requests", None): World.lamp1_offered,
+    ("PUT", NODE_SHARING + "/requests", None): World.lamp6_offered,
+    ("DELETE", NODE_SHARING + "/requests", None): World.lamp1_offered,
+    ("GET", GROUPS, None): World.home,
+    ("POST", GROUPS, None): World.home,
+    ("PUT", GROUPS, None): World.home,
+    ("DELETE", GROUPS, "example"): World.home,
+    ("DELETE", GROUPS, "end a share"): World.home_shared,
+    ("DELETE", GROUPS, "leave"): World.bobs_home_shared,
+    ("PUT", GROUP_SHARING, None): World.home,
+    ("GET", GROUP_SHARING, None): World.home_shared,
+    ("DELETE", GROUP_SHARING, None): World.home_shared,
+    ("GET", GROUP_SHARING + "/requests", None): World.home_offered,
+    ("PUT", GROUP_SHARING + "/requests", None): World.bobs_home_offered,
+    ("DELETE", GROUP_SHARING + "/requests", None): World.home_offered,
     ("POST", "/v1/admin/nodes/certificate", None): lambda world: {"CSR": make_csr("lamp5")},
+    ("PUT", "/v1/admin/user", None): World.eve_there,
+    ("DELETE", "/v1/admin/user", None): World.eve_there,
+    ("GET", "/v1/admin/audit", None): World.signed_in,
     ("GET", "/v1/admin/node_ids", None): World.ids_ordered,
     ("GET", "/v1/admin/node_certificates/register", "state"): World.uploaded,
     ("POST", "/v1/admin/node_certificates/register", None): World.uploaded,
@@ -163,13 +308,14 @@ def filled_in(example, known):
 
 
 def same_shape(told, came, where="answer"):
-    """The same names of members and JSON types. An empty object or list in an example says nothing of its content, null nothing
-    of its type."""
+    """The same names of members and JSON types, and the same descriptions. An empty object or list in an example says nothing of its
+    content, null nothing of its type."""
     if told is None:
         return
     assert type(told) is type(came), f"{where}: {came!r}, and the example has {told!r}"
     if isinstance(told, dict) and told:
         assert set(told) == set(came), f"{where}: {sorted(came)}, and the example has {sorted(told)}"
+        assert told.get("description") == came.get("description"), where
         for name, value in told.items():
             same_shape(value, came[name], f"{where}.{name}")
     if isinstance(told, list) and told:
@@ -182,7 +328,8 @@ def ask(world, method, path, operation, example, known):
     headers = {}
     who = operation["x-cistern-who"]
     if who not in ("anyone", "address"):
-        headers = (world.admin if who in ADMINISTRATORS else world.ann).headers
+        caller = world.caller or (world.admin if who in ADMINISTRATORS else world.ann)
+        headers = caller.headers
     body = filled_in(example["request"], known) if "request" in example else None
     if body is not None and not isinstance(body, str):
         body = json.dumps(body)
@@ -238,6 +385,7 @@ def test_every_example_is_answered_as_documented(world, method, path):
     for example in operation["x-cistern-examples"]:
         key = method, path.removesuffix("2"), example["name"]
         prepare = PREPARE.get(key) or PREPARE.get((*key[:2], None)) or (lambda _world: {})
+        world.caller = None
         answer = ask(world, method, path, operation, example, prepare(world))
         assert answer.status_code == int(status), f"{example['name']}: {answer.status_code} {answer.text}"
         if status == "302":
@@ -245,9 +393,10 @@ def test_every_example_is_answered_as_documented(world, method, path):
             continue
         (content_type,) = success["content"]
         assert answer.headers["Content-Type"].partition(";")[0] == content_type
+        assert ("ETag" in answer.headers) == ("304" in operation["responses"])
         if "answer" in example:
             same_shape(example["answer"], answer.json(), example["name"])
-        if "logout" in path:
+        if "logout" in path or example["name"] == "set":  # which ended her sessions
             world.ann.login()
 
 
@@ -279,6 +428,37 @@ def test_the_documents_need_no_account_and_come_compressed_and_with_a_tag(world)
         assert plain.headers["ETag"] != answer.headers["ETag"]
         again = world.stack.request("GET", path, headers={"If-None-Match": plain.headers["ETag"], "Accept-Encoding": "identity"})
         assert again.status_code == 304
+
+
+# --- docs/api.md, the same for people --------------------------------------------------------------------------------------
+
+
+def table_rows(n_columns):
+    """The rows of the page's tables of so many columns, without their heads."""
+    page = (REPO / "docs" / "api.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
+    return [row for row in rows if len(row) == n_columns]
+
+
+def test_bodies_and_rates_in_docs_api_md_are_those_of_the_table(world):
+    rows = [row for row in table_rows(6) if row[0] in ("GET", "POST", "PUT", "DELETE")]
+    told = {(row[0], path): row[3:5] for row in rows for path in re.findall(r"`([^`]+)`", row[1])}
+    assert set(told) == set(ROWS)
+    for (method, path), (body, rate) in told.items():
+        operation = world.operation(method, path)
+        number, unit = (body or "4 KiB").split()
+        limit = int(number) * {"KiB": 1024, "MiB": 1024 * 1024}[unit]
+        assert (limit, rate) == (operation["x-cistern-body-max-bytes"], operation["x-cistern-rate"]), (method, path)
+
+
+def test_error_codes_in_docs_api_md_are_those_of_the_document_in_their_order(world):
+    rows = [row for row in table_rows(3) if re.fullmatch(r"[1-5]\d\d(, [1-5]\d\d)*", row[0])]
+    told = [(statuses, codes) for statuses, codes in ((row[0].split(", "), re.findall(r"\d{6}", row[1])) for row in rows)]
+    pairs = {(int(statuses[min(i, len(statuses) - 1)]), int(code)) for statuses, codes in told for i, code in enumerate(codes)}
+    listed = world.document["components"]["schemas"]["Failure"]["x-cistern-error-codes"]
+    assert pairs == {(row["status"], row["error_code"]) for row in listed}
+    firsts = [int(codes[0]) for _, codes in told]
+    assert firsts == sorted(firsts)
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------

@@ -409,7 +409,7 @@ def test_a_former_shared_user_gets_at_nothing_with_the_token_that_he_still_has(a
     node.subscribe("params/remote")
     others = herd(ann, 2)
     share(ann, bob, [node.id, *others])
-    wait_for(lambda: bob.params(node) == {"Light": {"Power": True}}, what="the value")
+    wait_for(lambda: bob.params(node)["Light"] == {"Power": True}, what="the value")
     done(bob.put(f"{NODES}/params", {"Light": {"Power": True}}, node_id=node.id))
     assert json.loads(node.receive()[1]) == {"Light": {"Power": True}}
     cursors = [bob.get(SHARING, num_records=1).json()["next_id"], bob.get(NODES, num_records=1).json()["next_id"]]

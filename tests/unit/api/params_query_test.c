@@ -49,6 +49,25 @@ static void pairs_are_decoded_and_empty_ones_skipped(void **state)
 	assert_int_equal(query.n_pairs, 0);
 }
 
+static void a_user_name_keeps_its_plus_however_it_was_written(void **state)
+{
+	struct params_query query =
+		must_read(*state, "a=bob+home@example.org&b=bob%2Bhome%40example.org&c=+4930123456&d=&e=%20+");
+	struct error err = { .status = STATUS_OK };
+	const char *cases[][2] = {
+		{ "a", "bob+home@example.org" }, { "b", "bob+home@example.org" }, { "c", "+4930123456" }, { "e", "++" }
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *text = NULL;
+		assert_int_equal(params_query_user_name(&query, cases[i][0], *state, &text, &err), STATUS_OK);
+		assert_string_equal(text, cases[i][1]);
+	}
+	const char *text = "x";
+	assert_int_equal(params_query_user_name(&query, "d", *state, &text, &err), STATUS_OK);
+	assert_null(text);
+	assert_string_equal(params_query_text(&query, "a"), "bob home@example.org"); /* as it is for all else */
+}
+
 static void an_empty_value_and_undefined_count_as_absent(void **state)
 {
 	struct params_query query = must_read(*state, "a=&b=undefined&c=Undefined&d==");
@@ -128,6 +147,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(pairs_are_decoded_and_empty_ones_skipped, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_user_name_keeps_its_plus_however_it_was_written, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_empty_value_and_undefined_count_as_absent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_doubled_name_a_bad_escape_and_a_nul_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(pairs_and_bytes_have_a_limit, set_up, tear_down),

@@ -3,6 +3,7 @@ of two at once exactly one wins and the other is told."""
 
 import itertools
 import json
+import random
 import threading
 
 import psycopg2
@@ -569,3 +570,45 @@ def test_an_acceptance_after_the_sender_left_the_group_gets_nothing(two):
     leave = lambda db: db.execute(f"DELETE FROM group_user WHERE user_id = '{ANN}'")  # noqa: E731
     assert two.race(leave, lambda db: answer(db, request_id, BOB, kind="group")) == (None, "nothing")
     assert two.before(members) == {DAN: "primary"}
+
+
+def test_whatever_happens_at_once_nobody_waits_for_ever_and_no_node_is_without_an_owner(two):
+    """Four users share, hand over, answer, cancel and end as fast as they can; PostgreSQL would tell of a deadlock by an error."""
+    users_of = [ANN, BOB, EVE, DAN]
+    trouble = []
+
+    def busy(me, seed):
+        choice = random.Random(seed)
+        with two.cluster.connect(two.name) as connection, connection.cursor() as cursor:
+            for _ in range(40):
+                other = choice.choice(users_of)
+                ids = choice.sample([NODE, "node2"], choice.choice([1, 2]))
+                step = choice.randrange(6)
+                try:
+                    if step < 2:
+                        invite(cursor, me, other, *ids, transfer=choice.random() < 0.3, primary=choice.random() < 0.3,
+                               new_role=None, metadata="{}")
+                    elif step == 2:
+                        invite(cursor, me, other, HOME, kind="group", transfer=choice.random() < 0.5, primary=choice.random() < 0.5)
+                    elif step == 3:
+                        remove(cursor, me, other, *ids)
+                    else:
+                        for request_id, kind in rows(cursor, "SELECT request_id, kind FROM sharing_request WHERE state = 'pending' AND"
+                                                     " to_name = %s ORDER BY random() LIMIT 2", NAMES[me]):
+                            answer(cursor, request_id, me, kind=kind)
+                            connection.commit()
+                    connection.commit()
+                except psycopg2.Error as why:
+                    trouble.append(why)
+                    connection.rollback()
+        connection.close()
+
+    threads = [threading.Thread(target=busy, args=(user, seed)) for seed, user in enumerate(users_of * 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not trouble and not any(thread.is_alive() for thread in threads)
+    found = two.cluster.sql(two.name, "SELECT node_id, bool_or(role = 'primary') FROM node_user GROUP BY 1 ORDER BY 1")
+    assert found == [(NODE, True), ("node2", True)]
+    assert two.cluster.sql(two.name, "SELECT count(*) FROM sharing_request WHERE state = 'accepted'")[0][0] > 10
