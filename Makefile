@@ -27,7 +27,7 @@ LDHARDEN := -fsanitize=$(SAN)
 endif
 INCLUDES := -Iservices -I$(BUILD)/gen -I/usr/include/postgresql
 CFLAGS_ALL := $(STANDARD) $(WARNINGS) $(HARDEN) $(INCLUDES) $(CFLAGS)
-LIBS := -Wl,--as-needed -lmosquitto -lpq -lmicrohttpd -lgnutls -ljansson -lcurl -lsodium -lssl -lcrypto -lz -lpthread -lm
+LIBS := -Wl,--as-needed -lmosquitto -lpq -lmicrohttpd -lgnutls -ljansson -lcurl -lcjose -lsodium -lssl -lcrypto -lz -lpthread -lm
 
 # One archive of all rooms; each program is a folder with a main.c that wires rooms together.
 ROOMS    := base model config broker ingest store push command account api claim revocation ca

@@ -8,14 +8,13 @@
 #include "store/session.h"
 #include "store/user.h"
 
-/* A key of its own for codes. No token's text can be this label: tokens begin with their header. */
-static void derive_code_key(struct account *account)
+/* No token's text can be a label: tokens begin with their header. */
+void account_derive_key(const struct account *account, const char *label, unsigned char ret_key[ACCOUNT_KEY_BYTES])
 {
-	static const unsigned char label[] = "cistern account codes 1";
 	crypto_auth_hmacsha256_state state;
 	crypto_auth_hmacsha256_init(&state, (const unsigned char *)account->key.secret.bytes, account->key.secret.len);
-	crypto_auth_hmacsha256_update(&state, label, sizeof(label));
-	crypto_auth_hmacsha256_final(&state, account->code_key);
+	crypto_auth_hmacsha256_update(&state, (const unsigned char *)label, strlen(label) + 1);
+	crypto_auth_hmacsha256_final(&state, ret_key);
 	sodium_memzero(&state, sizeof(state));
 }
 
@@ -38,7 +37,7 @@ enum status account_open(const struct account_options *options, struct account *
 					options->access_token_lifetime_s, &account->key, err);
 	if (st != STATUS_OK)
 		return st;
-	derive_code_key(account);
+	account_derive_key(account, "cistern account codes 1", account->code_key);
 	api_key_derive(&account->key, &account->api_key_secret);
 	st = make_dummy(account, err);
 	if (st != STATUS_OK)
@@ -54,6 +53,11 @@ void account_close(struct account *account)
 	token_key_done(&account->key);
 	sodium_memzero(account, sizeof(*account));
 	free(account);
+}
+
+int64_t account_token_lifetime_s(const struct account *account)
+{
+	return account->options.access_token_lifetime_s;
 }
 
 void account_tokens_done(struct account_tokens *tokens)
@@ -104,7 +108,8 @@ static enum status open_session(const struct account *account, struct store *sto
 	memcpy(claims.user_id, user_id, sizeof(claims.user_id));
 	st = store_session_open(store, &start, claims.session_id, err);
 	if (st == STATUS_NOT_FOUND)
-		return error_set(err, STATUS_UNAUTHENTICATED, "the password was changed meanwhile");
+		return error_set(err, STATUS_UNAUTHENTICATED,
+				 "the account is gone, or its password was changed meanwhile");
 	if (st != STATUS_OK)
 		return st;
 	make_tokens(account, &claims, sign_in->user_name, ret_tokens);
@@ -171,6 +176,8 @@ enum status account_change_password(const struct account *account, struct store 
 	struct user_login login = { .confirmed = false };
 	password_hash_text hash;
 	enum status st = store_user_login(store, change->user_name, &login, err);
+	if (st == STATUS_OK && login.password_hash[0] == '\0')
+		return error_set(err, STATUS_CONFLICT, "the account has no password");
 	if (st == STATUS_OK)
 		st = password_verify(change->old_password, login.password_hash, err);
 	if (st == STATUS_UNAUTHENTICATED || st == STATUS_NOT_FOUND)

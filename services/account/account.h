@@ -40,6 +40,7 @@
 
 enum { CODE_DIGITS = 6, CODE_TRIES = 5, CODE_LIFETIME_S = 900, SESSIONS_PER_USER_MAX = 100 };
 enum { REFRESH_NETWORKS_MAX = 8, REFRESH_NETWORKS_WINDOW_S = 3600 };
+enum { ACCOUNT_KEY_BYTES = 32 };
 
 struct account;
 struct mailer;
@@ -99,7 +100,8 @@ MUST_CHECK enum status account_forgot(const struct account *account, struct stor
 /* `password` is within the policy. Slow. */
 MUST_CHECK enum status account_reset(const struct account *account, struct store *store, const char *user_name,
 				     const char *code, const char *password, struct error *err);
-/* In the caller's own session. `new_password` is within the policy. Slow. DENIED: `old_password` is wrong. */
+/* In the caller's own session. `new_password` is within the policy. Slow. DENIED: `old_password` is wrong. CONFLICT: the account has no
+ * password, since a provider made it; account_forgot() and account_reset() give it one. */
 MUST_CHECK enum status account_change_password(const struct account *account, struct store *store,
 					       const struct account_password_change *change, struct error *err);
 
@@ -124,6 +126,10 @@ MUST_CHECK enum status account_check_key(const struct account *account, const ch
 /* Operators: a confirmed account, without mail. Slow. INVALID: name or password. CONFLICT: the name is taken. */
 MUST_CHECK enum status account_add(struct store *store, const char *user_name, const char *password, bool super_admin,
 				   char ret_user_id[UUID_BYTES + 1], struct error *err);
+
+int64_t account_token_lifetime_s(const struct account *account);
+/* A key for one purpose, from the one that signs tokens. */
+void account_derive_key(const struct account *account, const char *label, unsigned char ret_key[ACCOUNT_KEY_BYTES]);
 
 DEFINE_CLEANUP(account, struct account *, account_close)
 

@@ -12,7 +12,7 @@
 struct account {
 	struct account_options options;
 	struct token_key key;
-	unsigned char code_key[crypto_auth_hmacsha256_KEYBYTES];
+	unsigned char code_key[ACCOUNT_KEY_BYTES];
 	struct api_key_secret api_key_secret;
 	password_hash_text dummy_hash; /* of a password that nobody knows */
 };

@@ -1,9 +1,9 @@
 /* api/api.h - the REST API over HTTP on loopback and over HTTPS.
  *
  * Thread:  api_start() and api_stop() from main, after signals are blocked or SIGPIPE is ignored. It starts, for each of the two
- *          listeners, `threads` workers; API_HASH_THREADS that hash passwords, API_COMMAND_THREADS that wait for the broker and
- *          API_CLAIM_THREADS that wait for signerd (api/lane.h); and one that ends connections past their deadline. Each that needs
- *          it has its own struct store.
+ *          listeners, `threads` workers; API_HASH_THREADS that hash passwords, API_COMMAND_THREADS that wait for the broker,
+ *          API_CLAIM_THREADS that wait for signerd and API_OIDC_THREADS that wait for the sign-in provider (api/lane.h); and one
+ *          that ends connections past their deadline. Each that needs it has its own struct store.
  * Memory:  api_start() makes it, api_stop() ends it (NULL is fine). The options and what they point to must outlive it.
  * Errors:  INVALID a bad address, port, certificate or key. UNAVAILABLE the port is taken.
  *
@@ -23,11 +23,19 @@
 #include "claim/signer.h"
 #include "store/store.h"
 
-enum { API_HASH_THREADS = 2, API_COMMAND_THREADS = 4, API_CLAIM_THREADS = 2, API_STOP_MS = 5000, API_PROBES_MAX = 4 };
+enum {
+	API_HASH_THREADS = 2,
+	API_COMMAND_THREADS = 4,
+	API_CLAIM_THREADS = 2,
+	API_OIDC_THREADS = 4,
+	API_STOP_MS = 5000,
+	API_PROBES_MAX = 4
+};
 
 struct api;
 struct claim;
 struct documents;
+struct oidc;
 struct publisher;
 
 /* A part that readiness depends on, beside the database. Asked from worker threads. */
@@ -40,6 +48,7 @@ struct api_probe {
 struct api_options {
 	struct store_options store; /* for each worker's connection */
 	const struct account *account;
+	struct oidc *oidc;           /* NULL: no sign-in with a provider */
 	struct publisher *publisher; /* for commands to nodes */
 	const struct claim *claim;
 	struct signer_options signer; /* for certificates that an administrator asks for */

@@ -125,6 +125,8 @@ static void put_example(struct buffer *out, const struct route *route, const str
 	buffer_puts(out, "</pre>\n<pre>");
 	if (example->answer)
 		put_body(out, example->answer, route->doc->answer_type);
+	else if (route->doc->redirects)
+		buffer_puts(out, "302, Location: …");
 	else
 		put_escaped(out, route->doc->answer_type ? route->doc->answer_type : "");
 	buffer_puts(out, "</pre>\n");

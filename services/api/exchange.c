@@ -57,7 +57,7 @@ void exchange_on_completed(void *context, struct MHD_Connection *connection, voi
 /* --- what the headers say --- */
 
 struct headers {
-	const char *authorization, *origin, *host, *user_agent, *content_length, *transfer_encoding;
+	const char *authorization, *origin, *host, *user_agent, *cookie, *content_length, *transfer_encoding;
 	const char *if_none_match, *accept_encoding; /* lists: several headers of the name are one list */
 	struct arena *arena;                         /* for them */
 	bool odd;      /* one of them came twice, or a name or value has bytes that it must not have */
@@ -108,6 +108,7 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
 		       { "Origin", &headers->origin },
 		       { "Host", &headers->host },
 		       { "User-Agent", &headers->user_agent },
+		       { "Cookie", &headers->cookie },
 		       { "Content-Length", &headers->content_length },
 		       { "Transfer-Encoding", &headers->transfer_encoding } };
 	const struct {
@@ -223,6 +224,7 @@ static void read_headers(struct exchange *exchange, const char *method, const ch
 	request->accept_encoding = headers.accept_encoding;
 	request->host = is_host(headers.host) ? headers.host : NULL;
 	request->user_agent = headers.user_agent;
+	request->cookie = headers.cookie;
 	request->is_tls = is_tls(exchange);
 	request->framing_bad = framing_is_bad(&headers, &request->declared_len) || headers.odd ||
 			       hides_bytes(exchange, &headers, method, version);

@@ -28,6 +28,10 @@ enum status user_login(struct request *request, struct error *err);
 enum status user_login_slow(struct request *request, struct error *err);
 enum status user_forgot_password(struct request *request, struct error *err);
 enum status user_forgot_password_slow(struct request *request, struct error *err);
+/* For every kind of sign-in: its answer, where it comes from (NULL: not known), and what the program calls itself. */
+void user_put_tokens(struct reply *reply, const char *description, struct account_tokens *tokens);
+const char *user_source(const struct request *request);
+void user_copy_client(const struct request *request, char ret_client[SESSION_CLIENT_BYTES_MAX + 1]);
 
 /* session_handlers.c */
 enum status user_logout(struct request *request, struct error *err);
@@ -50,6 +54,15 @@ bool profile_locale_valid(const char *text);
 enum status key_post(struct request *request, struct error *err);
 enum status key_list(struct request *request, struct error *err);
 enum status key_delete(struct request *request, struct error *err);
+
+/* oidc_handlers.c */
+enum status oidc_start_get(struct request *request, struct error *err);
+enum status oidc_authorize_get(struct request *request, struct error *err);
+enum status oidc_start_slow(struct request *request, struct error *err);
+enum status oidc_callback_get(struct request *request, struct error *err);
+enum status oidc_callback_slow(struct request *request, struct error *err);
+enum status oidc_token_post(struct request *request, struct error *err);
+enum status oidc_oauth_token_post(struct request *request, struct error *err);
 
 /* node_handlers.c */
 enum status nodes_list(struct request *request, struct error *err);

@@ -1,5 +1,6 @@
 /* api/lane.h - a few threads beside the workers, for requests that would keep a worker's other connections waiting: two that hash
- * passwords, four that wait for the broker, two that wait for signerd.
+ * passwords, four that wait for the broker, two that wait for signerd, four that wait for a sign-in
+ * provider.
  *
  * Queue:   `capacity` items, first in, first out; full -> lane_push() refuses. At stop the queue is worked off, then the threads
  *          end; from then on lane_push() refuses.

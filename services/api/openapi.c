@@ -275,13 +275,28 @@ static json_t *reference(const char *kind, const char *name)
 	return must(json_pack("{s:o}", "$ref", path));
 }
 
-static json_t *answers_of(const struct route *route)
+static json_t *good_answer(const struct route_doc *doc)
 {
-	json_t *answers = must(json_object()), *good = must(json_pack("{s:s}", "description", "Done"));
-	json_t *content = content_of(route->doc, false);
+	json_t *good = must(json_pack("{s:s}", "description", "Done"));
+	json_t *content = content_of(doc, false);
 	if (content)
 		put(good, "content", content);
-	put(answers, "200", good);
+	return good;
+}
+
+static json_t *redirect_answer(void)
+{
+	return must(json_pack("{s:s, s:{s:{s:{s:s, s:s}}}}", "description", "Where the browser goes on", "headers",
+			      "Location", "schema", "type", "string", "format", "uri"));
+}
+
+static json_t *answers_of(const struct route *route)
+{
+	json_t *answers = must(json_object());
+	if (route->doc->redirects)
+		put(answers, "302", redirect_answer());
+	else
+		put(answers, "200", good_answer(route->doc));
 	if (route->polled)
 		put(answers, "304",
 		    json_pack("{s:s}", "description", "If-None-Match names the ETag that the answer still has"));

@@ -129,6 +129,21 @@ static const struct failure_row failures[] = {
 	[FAILURE_GROUP_OTHER_PRIMARY] = { STATUS_DENIED, 109013, "Another primary user cannot be removed" },
 	[FAILURE_GROUP_ANSWER] = { STATUS_TOO_LARGE, 109014,
 				   "Too many nodes for one answer: ask without node_details, or for a group inside" },
+
+	[FAILURE_OIDC_AWAY] = { STATUS_UNAVAILABLE, 101050,
+				"Sign-in with the provider is not possible now, try again later" },
+	[FAILURE_OIDC_RETURN_URL] = { STATUS_INVALID, 101051, "The return address is not one of those allowed" },
+	[FAILURE_OIDC_STATE] = { STATUS_INVALID, 101052,
+				 "This sign-in is unknown, finished or too old; please start again" },
+	[FAILURE_OIDC_ANSWER] = { STATUS_DENIED, 101053, "The provider's answer is not acceptable" },
+	[FAILURE_OIDC_CODE] = { STATUS_INVALID, 101054, "The code is wrong, used or too old" },
+	[FAILURE_OIDC_EMAIL] = { STATUS_DENIED, 101055, "The provider gives no verified e-mail address" },
+	[FAILURE_OIDC_TAKEN] = { STATUS_CONFLICT, 101056,
+				 "An account with this address exists; sign in with its password" },
+	[FAILURE_OIDC_OFF] = { STATUS_NOT_FOUND, 101057, "Sign-in with a provider is not set up here" },
+	[FAILURE_OIDC_FIELD] = { STATUS_INVALID, 101058, "A field is missing or not valid" },
+	[FAILURE_NO_PASSWORD] = { STATUS_CONFLICT, 101059,
+				  "The account has no password yet; set one as if it were forgotten" },
 };
 
 static const struct failure_row *row_of_status(enum status status)

@@ -119,6 +119,16 @@ enum failure {
 	FAILURE_GROUP_BY_PARENT,
 	FAILURE_GROUP_OTHER_PRIMARY,
 	FAILURE_GROUP_ANSWER,
+	FAILURE_OIDC_AWAY,
+	FAILURE_OIDC_RETURN_URL,
+	FAILURE_OIDC_STATE,
+	FAILURE_OIDC_ANSWER,
+	FAILURE_OIDC_CODE,
+	FAILURE_OIDC_EMAIL,
+	FAILURE_OIDC_TAKEN,
+	FAILURE_OIDC_OFF,
+	FAILURE_OIDC_FIELD,
+	FAILURE_NO_PASSWORD,
 	FAILURE_BY_STATUS, /* what the status alone says */
 };
 
@@ -140,6 +150,8 @@ struct reply {
 	enum failure failure;
 	const char *reason;      /* a description for the outside in place of the table's; lives in the arena */
 	const char *type;        /* Content-Type; NULL: application/json. A text that lives for ever */
+	const char *location;    /* of a redirect; in the arena */
+	const char *cookie;      /* Set-Cookie; in the arena */
 	const char *page_policy; /* Content-Security-Policy of a page for people; NULL: it may do nothing */
 	struct buffer body;
 	char etag[REPLY_ETAG_BYTES]; /* with its quotes; "": the answer is for once */

@@ -52,7 +52,7 @@ enum route_rate {
 	RATE_USER,    /* requests_per_second of the account */
 };
 
-enum route_lane { LANE_NONE, LANE_HASH, LANE_COMMAND, LANE_CLAIM, N_LANES };
+enum route_lane { LANE_NONE, LANE_HASH, LANE_COMMAND, LANE_CLAIM, LANE_OIDC, N_LANES };
 
 struct route {
 	enum route_method method;
@@ -81,7 +81,7 @@ struct request {
 	const char *method_name, *authorization, *origin; /* headers: NULL when absent */
 	const char *if_none_match, *accept_encoding;
 	const char *host; /* NULL also when it is no host's name */
-	const char *user_agent;
+	const char *user_agent, *cookie;
 	bool is_tls;
 	unsigned char source[REQUEST_SOURCE_BYTES]; /* address, IPv4 as mapped; of IPv6 the /64 */
 	char address[REQUEST_ADDRESS_BYTES];        /* the whole of it as text; "" when there is none */

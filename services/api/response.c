@@ -75,6 +75,10 @@ static void add_headers(struct MHD_Response *response, const struct exchange *ex
 		(void)snprintf(seconds, sizeof(seconds), "%d", reply->retry_after_s);
 		add_header(response, "Retry-After", seconds);
 	}
+	if (reply->location)
+		add_header(response, "Location", reply->location);
+	if (reply->cookie)
+		add_header(response, "Set-Cookie", reply->cookie);
 	if (reply->allow)
 		add_header(response, "Allow", reply->allow);
 	if (reply->allows_origin)

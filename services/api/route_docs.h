@@ -43,6 +43,7 @@ struct route_doc {
 	const char *request_type;         /* Content-Type of the body; NULL: application/json */
 	const char *answer_type;          /* likewise */
 	const struct doc_example *others; /* NULL: none */
+	bool redirects;                   /* the answer is 302 with a Location, and no body */
 };
 
 extern const struct route_doc doc_root_versions;
@@ -76,6 +77,11 @@ extern const struct route_doc doc_admin_user_put;
 extern const struct route_doc doc_admin_user_delete;
 extern const struct route_doc doc_admin_user_nodes_list;
 extern const struct route_doc doc_audit_list;
+extern const struct route_doc doc_oidc_start_get;
+extern const struct route_doc doc_oidc_callback_get;
+extern const struct route_doc doc_oidc_token_post;
+extern const struct route_doc doc_oidc_authorize_get;
+extern const struct route_doc doc_oidc_oauth_token_post;
 extern const struct route_doc doc_nodes_list;
 extern const struct route_doc doc_node_config;
 extern const struct route_doc doc_node_status;

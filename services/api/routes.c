@@ -60,6 +60,17 @@ const struct route routes[] = {
 	  user_login_slow, &doc_user_login },
 	{ METHOD_POST, "/v1/login2", WHO_ANYONE, OBJECT_NONE, SMALL, RATE_SIGN_IN, user_login, LANE_HASH,
 	  user_login_slow, &doc_user_login },
+	{ METHOD_GET, "/v1/oidc/start", WHO_ANYONE, OBJECT_NONE, NO_BODY, RATE_SIGN_IN, oidc_start_get, LANE_OIDC,
+	  oidc_start_slow, &doc_oidc_start_get },
+	{ METHOD_GET, "/v1/oidc/callback", WHO_ANYONE, OBJECT_NONE, NO_BODY, RATE_SIGN_IN, oidc_callback_get, LANE_OIDC,
+	  oidc_callback_slow, &doc_oidc_callback_get },
+	{ METHOD_POST, "/v1/oidc/token", WHO_ANYONE, OBJECT_NONE, SMALL, RATE_SIGN_IN, oidc_token_post, LANE_NONE, NULL,
+	  &doc_oidc_token_post },
+	{ METHOD_GET, "/v1/oauth2/authorize", WHO_ANYONE, OBJECT_NONE, NO_BODY, RATE_SIGN_IN, oidc_authorize_get,
+	  LANE_OIDC, oidc_start_slow, &doc_oidc_authorize_get },
+	{ METHOD_POST, "/v1/oauth2/token", WHO_ANYONE, OBJECT_NONE, SMALL, RATE_SIGN_IN, oidc_oauth_token_post,
+	  LANE_NONE, NULL, &doc_oidc_oauth_token_post },
+
 	{ METHOD_POST, "/v1/logout", WHO_SESSION, OBJECT_SELF, SMALL, RATE_USER, user_logout, LANE_NONE, NULL,
 	  &doc_user_logout },
 	{ METHOD_POST, "/v1/logout2", WHO_SESSION, OBJECT_SELF, SMALL, RATE_USER, user_logout, LANE_NONE, NULL,
@@ -236,7 +247,8 @@ const struct route *route_find(const char *path, enum route_method method, unsig
 
 bool route_changes(const struct route *route)
 {
-	return route->method != METHOD_GET || route->who == WHO_OPERATOR;
+	bool signs_in = route->rate == RATE_SIGN_IN; /* a browser sent back by a provider can only GET */
+	return route->method != METHOD_GET || route->who == WHO_OPERATOR || signs_in;
 }
 
 const char *route_methods_text(unsigned methods, struct arena *arena)

@@ -45,6 +45,8 @@ enum status api_start(const struct api_options *options, struct api **ret_api, s
 				err);
 	if (st == STATUS_OK)
 		st = lane_start(API_CLAIM_THREADS, CLAIM_QUEUE_MAX, exchange_run_slow, &api->lanes[LANE_CLAIM], err);
+	if (st == STATUS_OK && options->oidc)
+		st = lane_start(API_OIDC_THREADS, OIDC_QUEUE_MAX, exchange_run_slow, &api->lanes[LANE_OIDC], err);
 	if (st == STATUS_OK)
 		st = start_listeners(api, err);
 	if (st != STATUS_OK) {

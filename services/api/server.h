@@ -30,6 +30,7 @@ enum {
 	HASH_QUEUE_MAX = 32,
 	COMMAND_QUEUE_MAX = 256,
 	CLAIM_QUEUE_MAX = 64,
+	OIDC_QUEUE_MAX = 64,
 	SPARE_EXCHANGES_MAX = 32, /* kept by each worker */
 };
 

@@ -136,7 +136,7 @@ enum status user_sign_up_or_confirm(struct request *request, struct error *err)
 
 /* --- sign-in --- */
 
-static void put_tokens(struct reply *reply, const char *description, struct account_tokens *tokens)
+void user_put_tokens(struct reply *reply, const char *description, struct account_tokens *tokens)
 {
 	struct buffer *body = &reply->body;
 	buffer_puts(body, "{\"status\":\"success\"");
@@ -148,7 +148,7 @@ static void put_tokens(struct reply *reply, const char *description, struct acco
 	buffer_putc(body, '}');
 }
 
-static const char *source_of(const struct request *request)
+const char *user_source(const struct request *request)
 {
 	return request->address[0] ? request->address : NULL;
 }
@@ -158,17 +158,18 @@ static enum status refresh(struct request *request, const char *token, struct er
 {
 	CLEANUP(account_tokens) struct account_tokens tokens = { .refresh = "" };
 	enum status st =
-		account_refresh(request->options->account, request->store, token, source_of(request), &tokens, err);
+		account_refresh(request->options->account, request->store, token, user_source(request), &tokens, err);
 	if (st == STATUS_UNAUTHENTICATED)
 		return reply_fail(&request->reply, FAILURE_REFRESH_TOKEN, err);
 	if (st == STATUS_OK)
-		put_tokens(&request->reply, "Token refreshed", &tokens);
+		user_put_tokens(&request->reply, "Token refreshed", &tokens);
 	return st;
 }
 
 /* What the program calls itself, for the owner's eyes: printable ASCII, cut. */
-static void copy_client(const char *user_agent, char ret_client[SESSION_CLIENT_BYTES_MAX + 1])
+void user_copy_client(const struct request *request, char ret_client[SESSION_CLIENT_BYTES_MAX + 1])
 {
+	const char *user_agent = request->user_agent;
 	size_t len = 0;
 	for (; user_agent && user_agent[len] && len < SESSION_CLIENT_BYTES_MAX; len++)
 		ret_client[len] = user_agent[len] >= 0x20 && user_agent[len] < 0x7f ? user_agent[len] : '?';
@@ -179,10 +180,10 @@ static enum status login(struct request *request, const struct credentials *cred
 			 struct account_tokens *ret_tokens, struct error *err)
 {
 	char client[SESSION_CLIENT_BYTES_MAX + 1];
-	copy_client(request->user_agent, client);
+	user_copy_client(request, client);
 	const struct account_sign_in sign_in = { .user_name = credentials->attempt.user_name,
 						 .password = credentials->password,
-						 .source = source_of(request),
+						 .source = user_source(request),
 						 .client = client };
 	enum status st = attempt_begin(request, &credentials->attempt, err);
 	if (st != STATUS_OK)
@@ -202,7 +203,7 @@ enum status user_login_slow(struct request *request, struct error *err)
 	if (st == STATUS_CONFLICT)
 		return reply_fail(&request->reply, FAILURE_UNCONFIRMED, err);
 	if (st == STATUS_OK)
-		put_tokens(&request->reply, "Login successful", &tokens);
+		user_put_tokens(&request->reply, "Login successful", &tokens);
 	return st;
 }
 

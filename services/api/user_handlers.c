@@ -86,6 +86,8 @@ enum status user_change_password_slow(struct request *request, struct error *err
 	explicit_bzero(passwords, sizeof(*passwords));
 	if (st == STATUS_DENIED)
 		return reply_fail(&request->reply, FAILURE_CHANGE_PASSWORD, err);
+	if (st == STATUS_CONFLICT)
+		return reply_fail(&request->reply, FAILURE_NO_PASSWORD, err);
 	if (st == STATUS_OK)
 		reply_put_success(&request->reply, "The password has been changed; other sessions have ended");
 	return st;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "account/account.h"
+#include "account/oidc.h"
 #include "api/api.h"
 #include "api/origins.h"
 #include "base/log.h"
@@ -42,6 +43,8 @@ struct app {
 	struct publisher *publisher;
 	struct mailer *mailer;
 	struct account *account;
+	char oidc_redirect_url[SETTING_TEXT_MAX + 32];
+	struct oidc *oidc; /* NULL: not wanted */
 	struct claim *claim;
 	struct renewal *renewal;
 	struct registrar *registrar;
@@ -152,6 +155,7 @@ static enum status start_mailer(struct app *app, struct error *err)
 						.smtp_password_file = config->smtp_password_file,
 						.ca_file = config->smtp_ca_file,
 						.template_dir = config->mail_template_dir,
+						.queue_max = (size_t)config->mail_queue_max,
 						.app_name = config->mail_app_name };
 	return mailer_start(&options, &app->mailer, err);
 }
@@ -165,6 +169,30 @@ static enum status start_account(struct app *app, struct error *err)
 						 .session_lifetime_s = config->session_lifetime_s,
 						 .mailer = app->mailer };
 	return account_open(&options, &app->account, err);
+}
+
+static enum status start_oidc(struct app *app, struct error *err)
+{
+	const struct config *config = &app->config;
+	if (!*config->oidc_issuer)
+		return STATUS_OK;
+	if (*config->oidc_redirect_url)
+		(void)snprintf(app->oidc_redirect_url, sizeof(app->oidc_redirect_url), "%s", config->oidc_redirect_url);
+	else
+		(void)snprintf(app->oidc_redirect_url, sizeof(app->oidc_redirect_url), "%s/v1/oidc/callback",
+			       config->api_public_url);
+	const struct oidc_options options = {
+		.provider = { .issuer = config->oidc_issuer,
+			      .client_id = config->oidc_client_id,
+			      .client_secret_file = config->oidc_client_secret_file,
+			      .redirect_url = app->oidc_redirect_url,
+			      .scopes = config->oidc_scopes,
+			      .ca_file = config->oidc_ca_file },
+		.return_urls = config->oidc_allowed_return_urls,
+		.link_by_email = config->oidc_link_by_email,
+		.account = app->account,
+	};
+	return oidc_open(&options, &app->oidc, err);
 }
 
 static enum status start_publisher(struct app *app, struct error *err)
@@ -262,6 +290,7 @@ static enum status start_api(struct app *app, struct error *err)
 	const struct api_options options = {
 		.store = store_options(config, "cisternd api", API_STATEMENT_MS),
 		.account = app->account,
+		.oidc = app->oidc,
 		.publisher = app->publisher,
 		.claim = app->claim,
 		.signer = signer_options(config),
@@ -294,8 +323,8 @@ static enum status start_api(struct app *app, struct error *err)
 static enum status start(struct app *app, struct error *err)
 {
 	static enum status (*const steps[])(struct app *, struct error *) = {
-		check_origins,   start_mailer, start_account,    start_claim, start_publisher, start_renewal,
-		start_registrar, start_ingest, start_revocation, start_crl,   start_api,
+		check_origins, start_mailer,    start_account, start_oidc,       start_claim, start_publisher,
+		start_renewal, start_registrar, start_ingest,  start_revocation, start_crl,   start_api,
 	};
 	enum status st = STATUS_OK;
 	for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(steps); i++)
@@ -315,6 +344,7 @@ static void stop(struct app *app)
 {
 	(void)signal(SIGALRM, leave_now);
 	(void)alarm(STOP_S);
+	oidc_stop(app->oidc); /* else a slow provider would keep the API */
 	api_stop(app->api);
 	crl_stop(app->crl);
 	revocation_stop(app->revocation);
@@ -323,6 +353,7 @@ static void stop(struct app *app)
 	renewal_stop(app->renewal);
 	publisher_stop(app->publisher);
 	claim_close(app->claim);
+	oidc_close(app->oidc);
 	account_close(app->account);
 	mailer_stop(app->mailer);
 }

@@ -26,6 +26,10 @@ struct config {
 	int64_t sign_in_failures_max, sign_in_strangers_failures_max;
 	setting_text smtp_url, smtp_from, smtp_user, smtp_password_file, smtp_ca_file;
 	setting_text mail_template_dir, mail_app_name;
+	int64_t mail_queue_max;
+	setting_text oidc_issuer, oidc_client_id, oidc_client_secret_file, oidc_redirect_url, oidc_scopes;
+	setting_text oidc_ca_file, oidc_allowed_return_urls;
+	bool oidc_link_by_email;
 	int64_t mapping_window_s, sharing_lifetime_s;
 	int64_t ingest_batch_max, ingest_batch_wait_ms;
 	setting_text ca_file;

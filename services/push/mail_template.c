@@ -168,18 +168,23 @@ static void text_done(struct text *text)
 	*text = (struct text){ .subject = NULL };
 }
 
-/* `whole` has no carriage returns before line ends any more. */
-static enum status split(const char *whole, const char *label, struct text *ret_text, struct error *err)
+/* False: it is not of that form. `whole` has no carriage returns before line ends any more. */
+static bool split(const char *whole, struct text *ret_text)
 {
 	size_t subject_len = strcspn(whole, "\n");
 	if (subject_len == 0 || strncmp(whole + subject_len, "\n\n", 2) != 0 || whole[subject_len + 2] == '\0')
-		return error_set(err, STATUS_INVALID, "%s: not a line of subject, an empty line and a text", label);
+		return false;
 	const char *body = whole + subject_len + 2;
 	*ret_text = (struct text){ .subject = copy(whole, subject_len), .body = copy(body, strlen(body)) };
-	if (!has_control(ret_text->subject, "") && !has_control(ret_text->body, "\n\t"))
-		return STATUS_OK;
-	text_done(ret_text);
-	return error_set(err, STATUS_INVALID, "%s: control characters", label);
+	return true;
+}
+
+static enum status check_text(enum mail_template which, const struct text *text, const char *label, struct error *err)
+{
+	if (has_control(text->subject, "") || has_control(text->body, "\n\t"))
+		return error_set(err, STATUS_INVALID, "%s: control characters", label);
+	enum status st = check_places(which, text->subject, label, err);
+	return st == STATUS_OK ? check_places(which, text->body, label, err) : st;
 }
 
 enum status mail_templates_read(struct mail_templates *templates, enum mail_template which, const char *label,
@@ -193,13 +198,12 @@ enum status mail_templates_read(struct mail_templates *templates, enum mail_temp
 	size_t skipped = len >= 3 && memcmp(bytes, byte_order_mark, 3) == 0 ? 3 : 0;
 	char *whole = copy(bytes + skipped, len - skipped);
 	drop_carriage_returns(whole);
-	struct text text = { .subject = NULL };
-	enum status st = split(whole, label, &text, err);
+	struct text text;
+	bool has_form = split(whole, &text);
 	free(whole);
-	if (st == STATUS_OK)
-		st = check_places(which, text.subject, label, err);
-	if (st == STATUS_OK)
-		st = check_places(which, text.body, label, err);
+	if (!has_form)
+		return error_set(err, STATUS_INVALID, "%s: not a line of subject, an empty line and a text", label);
+	enum status st = check_text(which, &text, label, err);
 	if (st != STATUS_OK) {
 		text_done(&text);
 		return st;

@@ -107,8 +107,11 @@ static void set_options(CURL *curl, struct mailer *mailer, struct upload *upload
 		(void)curl_easy_setopt(curl, CURLOPT_USERNAME, options->smtp_user);
 		(void)curl_easy_setopt(curl, CURLOPT_PASSWORD, mailer->password.bytes);
 	}
-	if (is_set(options->ca_file))
+	if (is_set(options->ca_file)) {
 		(void)curl_easy_setopt(curl, CURLOPT_CAINFO, options->ca_file);
+		(void)curl_easy_setopt(curl, CURLOPT_CAPATH,
+				       NULL); /* that CA and no other: the system's folder would count too */
+	}
 	(void)curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_READFUNCTION, read_message);
 	(void)curl_easy_setopt(curl, CURLOPT_READDATA, upload);
@@ -309,7 +312,7 @@ enum status mailer_send(struct mailer *mailer, const struct mail *mail, struct e
 	if (st != STATUS_OK)
 		return st;
 	pthread_mutex_lock(&mailer->mutex);
-	bool full = mailer->n_queued == MAILER_QUEUE_MAX;
+	bool full = mailer->n_queued >= mailer->options.queue_max;
 	if (!full) {
 		append(mailer, STEAL(queued));
 		mailer->n_queued++;

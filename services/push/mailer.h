@@ -4,7 +4,7 @@
  * who got no mail asks again. Without an SMTP server, or for a user name that is a phone number, the mail is written to
  * the log at info as `mail.logged`, code included, with the reason: that is how a first installation confirms its users.
  *
- * Queue:   MAILER_QUEUE_MAX mails; full -> LIMIT, nothing waits. The mailer's thread drains it; at stop a transfer
+ * Queue:   queue_max mails; full -> LIMIT, nothing waits. The mailer's thread drains it; at stop a transfer
  *          is cut within a second and what is left is dropped with a count in the log (`mail.dropped`).
  * Retry:   MAILER_TRIES times a mail, with growing delay, while younger ones pass it; then `mail.failed` and it is gone. What
  *          the server refuses for good (5xx) is `mail.failed` at once. A mail keeps its Message-ID over all tries.
@@ -16,11 +16,13 @@
 #ifndef CISTERN_PUSH_MAILER_H
 #define CISTERN_PUSH_MAILER_H
 
+#include <stddef.h>
+
 #include "base/error.h"
 #include "base/macros.h"
 #include "push/mail_template.h"
 
-enum { MAILER_QUEUE_MAX = 256, MAILER_TRIES = 4, MAILER_TIMEOUT_S = 20 };
+enum { MAILER_TRIES = 4, MAILER_TIMEOUT_S = 20 };
 
 struct mailer;
 
@@ -31,6 +33,7 @@ struct mailer_options {
 	const char *smtp_password_file; /* NULL or "": none */
 	const char *ca_file;      /* whom the server's certificate must chain to; NULL or "": the system's store */
 	const char *template_dir; /* NULL or "": only the texts that are compiled in */
+	size_t queue_max;         /* mails that wait, the one in hand among them */
 	const char *app_name;     /* what the operator calls the service: {app} */
 };
 

@@ -128,6 +128,8 @@ EXAMPLES = {
     "POST /v1/user2": Example((400, 101001), body={}),
     "POST /v1/login": Example((400, 101001), body={}),
     "POST /v1/login2": Example((400, 101001), body={}),
+    **{row: Example((404, 101057), body=None) for row in ("GET /v1/oidc/start", "GET /v1/oidc/callback", "POST /v1/oidc/token",
+                                                          "GET /v1/oauth2/authorize", "POST /v1/oauth2/token")},  # no provider here: test_oidc.py
     "POST /v1/logout": Example(ends_session=True),
     "POST /v1/logout2": Example(ends_session=True),
     "GET /v1/user": Example(),

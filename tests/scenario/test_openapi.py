@@ -17,18 +17,21 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from factorykit import request as make_csr
+from oidckit import Provider
 from stackkit import REPO, Node, Stack, User, wait_for
 
 PASSWORD = "Correct-Horse-7"
 ROWS = re.findall(r'^\t\{ METHOD_(GET|POST|PUT|DELETE), "([^"]+)"', (REPO / "services/api/routes.c").read_text(), re.M)
 ADMINISTRATORS = ("viewer", "operator", "admin")
+RETURN_URL = "https://app.example.org/signed-in"
+NOT_ASKED = {("GET", "/v1/oidc/callback"): "only a browser with our cookie may, and World.signed_in_at_the_provider() is one"}
 
 
 class World:
     """Who and what the examples are about."""
 
-    def __init__(self, stack):
-        self.stack, self.caller, self.n_codes = stack, None, collections.Counter()
+    def __init__(self, stack, provider):
+        self.stack, self.provider, self.caller, self.n_codes = stack, provider, None, collections.Counter()
         self.document = stack.request("GET", "/openapi.json").json()
         self.admin = stack.admin()
         self.ann, self.bob = self.new_user("ann"), self.new_user("bob")
@@ -184,6 +187,17 @@ class World:
     def bobs_home_shared(self):
         return self.accept(self.bobs_home_offered(), self.ann)
 
+    def signed_in_at_the_provider(self):
+        """With the challenge of the example, to which the example's verifier belongs."""
+        (example,) = self.operation("GET", "/v1/oidc/start")["x-cistern-examples"]
+        there = self.stack.request("GET", "/v1/oidc/start?" + example["query"], allow_redirects=False)
+        cookie = there.headers["Set-Cookie"].partition(";")[0]
+        back = self.stack.request("GET", "/v1/oidc/callback", params=self.provider.grant(there.headers["Location"], "fay@example.org"),
+                                  headers={"Cookie": cookie}, allow_redirects=False)
+        assert back.status_code == 302, back.text
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(back.headers["Location"]).query)
+        return {"SIGN_IN_CODE": query["code"][0]}
+
     def mapping_begun(self):
         self.stack.sql("DELETE FROM mapping_request WHERE user_id = %s", self.ann.id)
         body = {"node_id": "lamp3", "secret_key": secrets.token_urlsafe(8), "operation": "add"}
@@ -224,6 +238,8 @@ PREPARE = {
     ("POST", "/v1/user", "confirm"): World.eve_signed_up,
     ("POST", "/v1/login", "refresh"): World.signed_in,
     ("POST", "/v1/logout", None): World.signed_in,
+    ("POST", "/v1/oidc/token", None): World.signed_in_at_the_provider,
+    ("POST", "/v1/oauth2/token", None): World.signed_in_at_the_provider,
     ("PUT", "/v1/forgotpassword", "example"): lambda world: world.code_expected("ann@example.org"),
     ("PUT", "/v1/forgotpassword", "set"): World.ann_forgot,
     ("PUT", "/v1/password", None): World.somebody_asks,
@@ -272,8 +288,10 @@ PREPARE = {
 
 @pytest.fixture(scope="module")
 def world():
-    with contextlib.closing(Stack()) as running:
-        made = World(running)
+    with contextlib.closing(Provider()) as provider, \
+            contextlib.closing(Stack(**provider.settings(CISTERN_OIDC_REDIRECT_URL="https://api.example.org/v1/oidc/callback",
+                                                         CISTERN_OIDC_ALLOWED_RETURN_URLS=RETURN_URL))) as running:
+        made = World(running, provider)
         yield made
         made.lamp.stop()
 
@@ -316,7 +334,7 @@ def ask(world, method, path, operation, example, known):
     if body is not None and not isinstance(body, str):
         body = json.dumps(body)
     query = "?" + filled_in(example["query"], known) if "query" in example else ""
-    return world.stack.request(method, path + query, headers=headers, data=body and body.encode())
+    return world.stack.request(method, path + query, headers=headers, data=body and body.encode(), allow_redirects=False)
 
 
 # --- the document -----------------------------------------------------------------------------------------------------
@@ -359,14 +377,20 @@ def test_every_reference_in_the_document_leads_somewhere(world):
 
 @pytest.mark.parametrize("method, path", ROWS, ids=[" ".join(row) for row in ROWS])
 def test_every_example_is_answered_as_documented(world, method, path):
+    if (method, path) in NOT_ASKED:
+        return
     operation = world.operation(method, path)
-    success = operation["responses"]["200"]
+    (status,) = {"200", "302"} & set(operation["responses"])
+    success = operation["responses"][status]
     for example in operation["x-cistern-examples"]:
         key = method, path.removesuffix("2"), example["name"]
         prepare = PREPARE.get(key) or PREPARE.get((*key[:2], None)) or (lambda _world: {})
         world.caller = None
         answer = ask(world, method, path, operation, example, prepare(world))
-        assert answer.status_code == 200, f"{example['name']}: {answer.status_code} {answer.text}"
+        assert answer.status_code == int(status), f"{example['name']}: {answer.status_code} {answer.text}"
+        if status == "302":
+            assert answer.headers["Location"] and not answer.content
+            continue
         (content_type,) = success["content"]
         assert answer.headers["Content-Type"].partition(";")[0] == content_type
         assert ("ETag" in answer.headers) == ("304" in operation["responses"])

@@ -68,8 +68,8 @@ def test_pruning_forgets_what_is_older_and_says_so(db):  # noqa: F811
 # Changed by no person: what nodes, the broker and the daemon report; or nothing by itself: codes, challenges, what hangs on an audited row.
 BY_NO_PERSON = {
     "account_code", "alert", "audit_event", "broker_state", "certificate_request", "crl", "dead_letter", "group_closure", "mapping_report",
-    "node_challenge", "node_config", "node_connection", "node_key", "node_param", "ota_fetch", "ota_status", "revocation", "revocation_state",
-    "schema_version", "self_claim_challenge", "session_network", "sharing_group", "sharing_node",
+    "node_challenge", "node_config", "node_connection", "node_key", "node_param", "oidc_code", "oidc_state", "ota_fetch", "ota_status", "revocation",
+    "revocation_state", "schema_version", "self_claim_challenge", "session_network", "sharing_group", "sharing_node",
 }
 
 
@@ -88,6 +88,9 @@ CASES = [
     ("account.role_changed", f"UPDATE account SET staff_role = 'viewer' WHERE user_id = '{USER}'"),
     ("account.changed", f"UPDATE account SET display_name = 'Ann' WHERE user_id = '{USER}'"),
     ("account.data_changed", f"INSERT INTO account_data (user_id, data) VALUES ('{USER}', '{{}}')"),
+    ("identity.linked", f"INSERT INTO account_identity (issuer, subject, user_id) VALUES ('https://id.example.org', 's', '{USER}')"),
+    ("identity.unlinked", f"INSERT INTO account_identity (issuer, subject, user_id) VALUES ('https://id.example.org', 's', '{USER}');"
+                          " DELETE FROM account_identity"),
     ("session.opened", f"INSERT INTO session (user_id, refresh_hash, expires_at) VALUES ('{USER}', 'i', now())"),
     ("session.ended", "UPDATE session SET ended_at = now(), end_reason = 'logout'"),
     ("key.made", f"{KEY} ('{USER}', 'k', sha256('1'), 1, now())"),

@@ -84,11 +84,13 @@ static void *serve_one(void *context)
 	return NULL;
 }
 
+enum { QUEUE_MAX = 8 };
+
 static struct mailer *start(const char *smtp_url)
 {
-	const struct mailer_options options = { .smtp_url = smtp_url,
-						.smtp_from = "cistern@example.org",
-						.app_name = "Cistern" };
+	const struct mailer_options options = {
+		.smtp_url = smtp_url, .smtp_from = "cistern@example.org", .queue_max = QUEUE_MAX, .app_name = "Cistern"
+	};
 	struct mailer *mailer = NULL;
 	struct error err = { .status = STATUS_OK };
 	assert_int_equal(mailer_start(&options, &mailer, &err), STATUS_OK);
@@ -146,7 +148,7 @@ static void a_full_queue_refuses_and_a_silent_server_does_not_hold_up_the_end(vo
 	static struct server server;
 	listen_on_loopback(&server);
 	struct mailer *mailer = start(server.url);
-	for (int i = 0; i < MAILER_QUEUE_MAX; i++)
+	for (int i = 0; i < QUEUE_MAX; i++)
 		assert_int_equal(send_to(mailer, "ann@example.org"), STATUS_OK);
 	assert_int_equal(send_to(mailer, "ann@example.org"), STATUS_LIMIT);
 	struct pollfd knocked = { .fd = server.fd, .events = POLLIN };
