@@ -79,6 +79,17 @@ void account_tell(const struct account *account, const char *user_name, enum mai
 		return; /* as the header says */
 }
 
+void account_mail_invitation(const struct account *account, const char *to, const char *from, const char *what)
+{
+	struct error unsent;
+	const struct mail_value values[] = { { "from", from }, { "what", what } };
+	const struct mail mail = {
+		.to = to, .template = MAIL_SHARING_INVITATION, .values = values, .n_values = ARRAY_LEN(values)
+	};
+	if (mailer_send(account->options.mailer, &mail, &unsent) != STATUS_OK)
+		return; /* as the header says */
+}
+
 static void make_tokens(const struct account *account, const struct token_claims *claims, const char *user_name,
 			struct account_tokens *ret_tokens)
 {

@@ -86,6 +86,9 @@ MUST_CHECK enum status account_confirm(const struct account *account, struct sto
 MUST_CHECK enum status account_login(const struct account *account, struct store *store,
 				     const struct account_sign_in *sign_in, struct account_tokens *ret_tokens,
 				     struct error *err);
+/* Mails an invitation to whoever has that address, with or without an account. A full mail queue loses the mail, not the invitation. */
+void account_mail_invitation(const struct account *account, const char *to, const char *from, const char *what);
+
 /* For a user who is known by other means; the password is not looked at. UNAUTHENTICATED: no such confirmed account. */
 MUST_CHECK enum status account_open_session(const struct account *account, struct store *store, const char *user_id,
 					    const struct account_sign_in *sign_in, struct account_tokens *ret_tokens,

@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "account/account.h"
 #include "account/user_name.h"
 #include "api/body.h"
 #include "api/handlers.h"
+#include "api/limiter.h"
 #include "api/sharing_query.h"
 #include "model/node_id.h"
 #include "store/sharing.h"
+#include "store/user.h"
 
 enum {
 	PAGE_REQUESTS = 10, /* rest.md 1.4 */
@@ -19,10 +22,13 @@ enum {
 	DAY_LIMIT_RETRY_S = 3600,
 };
 
+static const struct limiter_rate mail_rate = { .n = SHARING_MAILS_MAX, .period_us = 3600000000 };
+
 struct words {
 	enum sharing_kind kind;
 	const char *list_member;        /* of a body, and of a query: the ids */
 	const char *id_member, *answer; /* of GET: the filter, and the answer's array */
+	const char *noun;               /* in a mail */
 	size_t ids_max;
 	enum failure bad_list, unknown, not_primary;
 };
@@ -32,6 +38,7 @@ static const struct words node_words = {
 	.list_member = "nodes",
 	.id_member = "node_id",
 	.answer = "node_sharing",
+	.noun = "device",
 	.ids_max = SHARING_NODES_MAX,
 	.bad_list = FAILURE_SHARING_NODES,
 	.unknown = FAILURE_NODE,
@@ -43,6 +50,7 @@ static const struct words group_words = {
 	.list_member = "groups",
 	.id_member = "group_id",
 	.answer = "group_sharing",
+	.noun = "group",
 	.ids_max = SHARING_GROUPS_MAX,
 	.bad_list = FAILURE_SHARING_GROUPS,
 	.unknown = FAILURE_GROUP,
@@ -200,6 +208,22 @@ static void make_request_id(char ret_id[SHARING_REQUEST_ID_LEN + 1])
 				sodium_base64_VARIANT_URLSAFE_NO_PADDING); /* returns its first argument */
 }
 
+/* Nobody else tells the addressee yet. Mail goes to whatever address the sender names, so it is bounded more closely than invitations
+ * are; what goes past that is invited without a mail, and so is everybody when the sender's name cannot be had. */
+static void mail_invitation(struct request *request, const struct words *words, const struct wish *wish)
+{
+	int retry_after_s = 0;
+	struct user sender;
+	struct error unsent;
+	if (!limiter_take(request->limiter, LIMITER_ACCOUNT_INVITATION, request->caller.user_id, UUID_BYTES, mail_rate,
+			  &retry_after_s) ||
+	    store_user_get(request->store, request->caller.user_id, &sender, &unsent) != STATUS_OK)
+		return;
+	char what[32];
+	(void)snprintf(what, sizeof(what), "%zu %s%s", wish->n_ids, words->noun, wish->n_ids == 1 ? "" : "s");
+	account_mail_invitation(request->options->account, wish->to_name, sender.name, what);
+}
+
 static enum status invite(struct request *request, const struct words *words, const struct wish *wish,
 			  struct error *err)
 {
@@ -221,6 +245,7 @@ static enum status invite(struct request *request, const struct words *words, co
 		st = tell(request, words, outcome, words->unknown, err);
 	if (st != STATUS_OK)
 		return st;
+	mail_invitation(request, words, wish);
 	struct buffer *out = &request->reply.body;
 	buffer_puts(out, "{\"status\":\"success\"");
 	reply_put_member(out, "description", "Sharing requested");

@@ -29,6 +29,7 @@ enum {
 	SHARING_USERS_MAX = 100,   /* of a node, of a group */
 	SHARING_PENDING_MAX = 100, /* open invitations of a sender */
 	SHARING_DAY_MAX = 300,     /* invitations of a sender in a day */
+	SHARING_MAILS_MAX = 20,    /* of them told by mail in an hour */
 	SHARING_METADATA_BYTES_MAX = 8192,
 	METADATA_BYTES_MAX = 8192, /* of a node; as the database writes it */
 

@@ -41,8 +41,9 @@ static const struct row rows[N_MAIL_TEMPLATES] = {
 	[MAIL_PASSWORD_CHANGED] = { "password_changed", "",
 				    "Your password was changed\n"
 				    "\n"
-				    "The password of your account {name} for {app} was changed, and every session was\n"
-				    "ended. If it was not you, set a new password at once.\n" },
+				    "The password of your account {name} for {app} was changed, and all other "
+				    "sessions\n"
+				    "were ended. If it was not you, set a new password at once.\n" },
 	[MAIL_ACCOUNT_DELETION_CODE] = { "account_deletion_code", "code minutes ",
 					 "Your code to delete your account\n"
 					 "\n"

@@ -92,6 +92,33 @@ def test_the_operators_text_arrives_as_it_was_written(mailing, server, name):
     assert not [defect for part in message.values() for defect in part.defects]
 
 
+def test_an_invitation_is_told_to_whoever_has_the_address_a_few_times_an_hour(mailing, server):
+    sender, known = mailing.user(), mailing.user()
+    node_id = unique("shared")
+    mailing.sql("INSERT INTO node (node_id) VALUES (%s)", node_id)
+    mailing.sql("INSERT INTO node_user (node_id, user_id, role) VALUES (%s, %s, 'primary')", node_id, sender.id)
+
+    def invite(to):
+        answer = sender.put("/v1/user/nodes/sharing", {"nodes": [node_id], "user_name": to})
+        assert answer.status_code == 200, answer.text
+        return {key: text for key, text in answer.json().items() if key != "request_id"}
+
+    told = []
+    for name in (known.name, new_name()):
+        told.append(invite(name))
+        message = server.take_for(name)
+        assert message["Subject"] == f"{sender.name} wants to share with you" and "1 device" in message.get_content()
+    assert told[0] == told[1]  # the account is told of no more than the stranger
+    names = [new_name() for _ in range(19)]
+    for name in names:
+        invite(name)
+        if name != names[-1]:
+            server.take_for(name)
+    last = new_name()
+    assert succeeded(sign_up(mailing, last))
+    assert server.take()[1] == [last]  # and none to the one before
+
+
 def test_a_name_that_looks_like_more_than_one_address_is_one(mailing, server):
     name = f"o'neil!#$%&*+/=?^_`{{|}}~-.{unique('x')}@example.org"
     assert succeeded(sign_up(mailing, name))
