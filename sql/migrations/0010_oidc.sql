@@ -40,6 +40,17 @@ CREATE TABLE oidc_code (
 CREATE INDEX oidc_code_by_age ON oidc_code (expires_at);
 CREATE INDEX oidc_code_by_user ON oidc_code (user_id);
 
+-- A new password ends what was begun before it, like the sessions.
+CREATE FUNCTION oidc_code_password_changed() RETURNS trigger LANGUAGE plpgsql AS
+$$
+BEGIN
+	DELETE FROM oidc_code WHERE user_id = NEW.user_id;
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER oidc_code_password_changed AFTER UPDATE OF password_hash ON account FOR EACH ROW
+	WHEN (OLD.password_hash IS DISTINCT FROM NEW.password_hash) EXECUTE FUNCTION oidc_code_password_changed();
+
 CREATE FUNCTION audit_identity() RETURNS trigger LANGUAGE plpgsql AS
 $$
 BEGIN

@@ -19,7 +19,7 @@ ORDER BY at;
 -- name: registration_forget
 DELETE FROM registration WHERE user_id = $1::uuid AND state <> 'in_progress' AND (changed_at < now() - interval '7 days'
 	OR request_id IN (SELECT request_id FROM registration WHERE user_id = $1::uuid AND state <> 'in_progress'
-	                  ORDER BY created_at DESC OFFSET 99));
+	                  ORDER BY created_at DESC, request_id OFFSET 99));
 
 -- name: registration_insert
 INSERT INTO registration (request_id, user_id, kind, file_name, upload_hash, content, state, n_rows, n_done)

@@ -110,6 +110,12 @@ def test_a_code_is_gone_after_a_use_good_or_bad(db):
     assert take_code(db, challenge=CHALLENGE, url=RETURN) == ["ann@example.org"] and take_code(db, challenge=CHALLENGE) == []
 
 
+def test_a_new_password_ends_the_codes_that_are_out(db):
+    sign_in(db, "s", "ann@example.org", challenge=CHALLENGE)
+    db.execute("UPDATE account SET password_hash = 'another' WHERE user_name = 'ann@example.org'")
+    assert take_code(db, challenge=CHALLENGE) == []
+
+
 def test_no_more_sign_ins_are_under_way_than_allowed_and_old_ones_do_not_count(db):
     def begin(number):
         return run(db, "oidc_begin", number.to_bytes(32, "big"), b"b" * 32, RETURN, None, None, 600, 2)

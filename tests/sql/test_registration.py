@@ -137,7 +137,7 @@ def test_old_ones_are_forgotten_and_those_in_progress_are_not(begun):
     for n in range(110):
         run(begun, "registration_insert", f"x{n}", USER, "node_ids", "", None, "node_id\n", "success", 1)
     begun.execute("UPDATE registration SET changed_at = now() - interval '8 days' WHERE request_id IN ('x0', 'r1')")
-    begun.execute("UPDATE registration SET created_at = now() - interval '1 minute' WHERE request_id IN ('x1', 'x2')")
+    begun.execute("UPDATE registration SET created_at = now() - interval '1 minute' WHERE request_id IN ('x0', 'x1', 'x2')")
     run(begun, "registration_forget", USER)
     left = {request_id for (request_id,) in rows(begun, "SELECT request_id FROM registration")}
     assert "r1" in left and "x0" not in left
