@@ -198,6 +198,8 @@ class Doings:
         "POST /claim/verify": "certificate.recorded: below, by the operator's route",
         "POST /v1/admin/nodes/certificate": "below: it needs a signed request",
         "POST /v1/admin/node_certificates/register": "needs an upload: registration.in_progress, tests/sql/test_audit.py",
+        "POST /v1/oidc/token": "needs a provider: session.opened, test_oidc.py",
+        "POST /v1/oauth2/token": "the same",
         "PUT /v1/admin/node_certificates/file": "needs an address: registration.uploaded, tests/sql/test_audit.py",
     }
 
