@@ -250,15 +250,17 @@ static void put_oauth_tokens(struct request *request, struct account_tokens *tok
 	buffer_putc(body, '}');
 }
 
-/* The contract's form: application/x-www-form-urlencoded, which is a query by another name (rest.md 3.1). */
+/* The contract's form: application/x-www-form-urlencoded, which is a query by another name (rest.md 3.1); the JavaScript SDK puts it into
+ * the query itself and sends no body. */
 enum status oidc_oauth_token_post(struct request *request, struct error *err)
 {
 	CLEANUP(account_tokens) struct account_tokens tokens = { .refresh = "" };
-	struct params_query form;
+	struct params_query form = request->query;
 	enum status st = need_oidc(request, err);
 	if (st != STATUS_OK)
 		return st;
-	if (params_query_read(buffer_text(&request->body), request->body.len, request->arena, &form, err) != STATUS_OK)
+	if (request->body.len > 0 &&
+	    params_query_read(buffer_text(&request->body), request->body.len, request->arena, &form, err) != STATUS_OK)
 		return reply_fail(&request->reply, FAILURE_BODY, err);
 	const char *grant = params_query_text(&form, "grant_type");
 	if (!grant || strcmp(grant, "authorization_code") != 0)

@@ -243,14 +243,15 @@ def test_a_refused_sign_in_is_in_the_audit(oidc, provider, email):
 # --- the contract's form (rest.md 3.1) --------------------------------------------------------------------------------
 
 
-def test_the_oauth_form_gives_tokens_with_underscored_names(oidc, provider, email):
+@pytest.mark.parametrize("place", ["data", "params"])  # the JavaScript SDK sends no body
+def test_the_oauth_form_gives_tokens_with_underscored_names(oidc, provider, email, place):
     browser = Browser(oidc, provider, path="/v1/oauth2/authorize", return_url=None, redirect_uri=OTHER_RETURN,
                       response_type="CODE", client_id="app", identity_provider="Any")
     answer = browser.sign_in(email)
     assert answer.headers["Location"].startswith(f"{OTHER_RETURN}?code=")
     code = answer.headers["Location"].partition("=")[2]
-    answer = oidc.request("POST", "/v1/oauth2/token", data={
-        "grant_type": "authorization_code", "client_id": "app", "code": code, "redirect_uri": OTHER_RETURN})
+    answer = oidc.request("POST", "/v1/oauth2/token", **{place: {
+        "grant_type": "authorization_code", "client_id": "app", "code": code, "redirect_uri": OTHER_RETURN}})
     assert answer.status_code == 200, answer.text
     assert set(answer.json()) == {"id_token", "access_token", "refresh_token", "expires_in", "token_type"}
     assert answer.json()["token_type"] == "Bearer" and answer.json()["expires_in"] == 3600
