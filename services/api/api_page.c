@@ -183,10 +183,11 @@ static void put_failures(struct buffer *out)
 	buffer_puts(out, "<h2 id=\"failures\">Failures</h2>\n<pre>{\"status\":\"failure\",\"error_code\":105001,"
 			 "\"description\":\"Node not associated with user\"}</pre>\n<table>\n"
 			 "<tr><th>HTTP</th><th>error_code</th><th>description</th></tr>\n");
-	for (int i = 0; i < FAILURE_BY_STATUS; i++) {
-		const struct failure_row *row = failure_row((enum failure)i, STATUS_OK);
-		buffer_printf(out, "<tr><td>%d</td><td>%d</td><td>", http_of_status(row->status), row->code);
-		put_escaped(out, row->text);
+	struct openapi_failure failures[OPENAPI_FAILURES_MAX];
+	size_t n = openapi_failures(failures);
+	for (size_t i = 0; i < n; i++) {
+		buffer_printf(out, "<tr><td>%d</td><td>%d</td><td>", failures[i].http, failures[i].code);
+		put_escaped(out, failures[i].text);
 		buffer_puts(out, "</td></tr>\n");
 	}
 	buffer_puts(out, "</table>\n");

@@ -246,12 +246,12 @@ const struct route_doc doc_audit_list = {
 			"action" : "session.opened",
 			"user_id" : "6f1d0c1e-0000-4000-8000-000000000001",
 			"user_name" : "ann@example.org",
-			"via" : "session",
+			"via" : "cisternd api",
 			"source" : "192.0.2.7",
 			"request_id" : "9f86d081884c7d65",
 			"object_kind" : "session",
 			"object_id" : "0b6f2c5e-0000-4000-8000-000000000002",
-			"detail" : {}
+			"detail" : { "client" : "okhttp/4.9.0" }
 		} ],
 		"next_id" : "4711"
 	}),

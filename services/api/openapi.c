@@ -417,21 +417,40 @@ static json_t *responses(void)
 	return all;
 }
 
-static void add_code(json_t *all, enum failure failure, enum status status)
+static int by_code(const void *one, const void *other)
 {
-	const struct failure_row *row = failure_row(failure, status);
-	int http = failure == FAILURE_METHOD ? 405 : http_of_status(row->status); /* as the dispatcher has it */
-	add(all, json_pack("{s:i, s:i, s:s}", "status", http, "error_code", row->code, "description", row->text));
+	const struct openapi_failure *a = one, *b = other;
+	return a->code < b->code ? -1 : a->code > b->code;
 }
 
-/* Those that are named, and those that a status has by itself. */
+size_t openapi_failures(struct openapi_failure ret_failures[OPENAPI_FAILURES_MAX])
+{
+	size_t n = 0;
+	for (int i = 0; i < OPENAPI_FAILURES_MAX; i++) {
+		bool is_named = i < FAILURE_BY_STATUS;
+		enum failure failure = is_named ? (enum failure)i : FAILURE_BY_STATUS;
+		enum status status = is_named ? STATUS_OK : (enum status)(i - FAILURE_BY_STATUS + STATUS_OK + 1);
+		const struct failure_row *row = failure_row(failure, status);
+		int http = failure == FAILURE_METHOD ? 405 : http_of_status(row->status); /* as the dispatcher has it */
+		ret_failures[n++] = (struct openapi_failure){ http, row->code, row->text };
+	}
+	qsort(ret_failures, n, sizeof(*ret_failures), by_code);
+	size_t n_kept = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (n_kept == 0 || ret_failures[n_kept - 1].code != ret_failures[i].code)
+			ret_failures[n_kept++] = ret_failures[i];
+	}
+	return n_kept;
+}
+
 static json_t *error_codes(void)
 {
+	struct openapi_failure failures_told[OPENAPI_FAILURES_MAX];
 	json_t *all = must(json_array());
-	for (int i = 0; i < FAILURE_BY_STATUS; i++)
-		add_code(all, (enum failure)i, STATUS_OK);
-	for (int i = STATUS_OK + 1; i <= STATUS_INTERNAL; i++)
-		add_code(all, FAILURE_BY_STATUS, (enum status)i);
+	size_t n = openapi_failures(failures_told);
+	for (size_t i = 0; i < n; i++)
+		add(all, json_pack("{s:i, s:i, s:s}", "status", failures_told[i].http, "error_code",
+				   failures_told[i].code, "description", failures_told[i].text));
 	return all;
 }
 

@@ -15,11 +15,20 @@
 #ifndef CISTERN_API_OPENAPI_H
 #define CISTERN_API_OPENAPI_H
 
+#include "api/reply.h"
 #include "api/request.h"
 #include "base/json.h"
 
 /* public_url: where clients reach this API; NULL or "": wherever they have the document from. */
 json_t *openapi_document(const char *public_url);
+
+/* Every failure that can be told, in order of the codes, each once: those that handlers name and those of a status by itself. */
+enum { OPENAPI_FAILURES_MAX = FAILURE_BY_STATUS + STATUS_INTERNAL };
+struct openapi_failure {
+	int http, code;
+	const char *text;
+};
+size_t openapi_failures(struct openapi_failure ret_failures[OPENAPI_FAILURES_MAX]);
 
 /* The same words for people. */
 const char *openapi_who_name(enum who who);

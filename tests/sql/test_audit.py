@@ -188,7 +188,7 @@ def written():
     of_c |= {action for path in (REPO / "services" / "api").glob("*.c") for action in
              re.findall(r'store_user_event\([^;]*"([a-z_]+\.[a-z_]+)"', path.read_text())}
     of_sql = {action for folder in ("migrations", "queries") for path in (REPO / "sql" / folder).glob("*.sql") for action in
-              re.findall(r"(?:audit_write\('[a-z]+'|account_event\(\w+), '([a-z_]+\.[a-z_]+)'", path.read_text())}
+              re.findall(r"(?:audit_write\('[a-z]+'|account_event\([\w$]+), '([a-z_]+\.[a-z_]+)'", path.read_text())}
     return {action for action, _ in CASES} | of_c | of_sql
 
 

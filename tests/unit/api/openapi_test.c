@@ -91,6 +91,21 @@ static void the_server_is_the_public_address_or_where_it_comes_from(void **state
 	}
 }
 
+/* 405 is the dispatcher's: of that row's status it would be 400. 102005 is a status' own, which no handler names. */
+static void failures_are_told_once_in_the_order_of_their_codes(void **state)
+{
+	(void)state;
+	struct openapi_failure failures[OPENAPI_FAILURES_MAX];
+	size_t n = openapi_failures(failures);
+	bool has_method = false, has_role = false;
+	for (size_t i = 0; i < n; i++) {
+		assert_true(i == 0 || failures[i - 1].code < failures[i].code);
+		has_method = has_method || (failures[i].code == 102003 && failures[i].http == 405);
+		has_role = has_role || (failures[i].code == 102005 && failures[i].http == 403);
+	}
+	assert_true(has_method && has_role);
+}
+
 static void the_page_has_each_row_and_runs_nothing(void **state)
 {
 	(void)state;
@@ -116,6 +131,7 @@ int main(void)
 		cmocka_unit_test(each_required_parameter_is_in_the_example_s_query),
 		cmocka_unit_test(the_document_has_each_row_and_nothing_else),
 		cmocka_unit_test(the_server_is_the_public_address_or_where_it_comes_from),
+		cmocka_unit_test(failures_are_told_once_in_the_order_of_their_codes),
 		cmocka_unit_test(the_page_has_each_row_and_runs_nothing),
 	};
 	return cmocka_run_group_tests_name("api/openapi", tests, NULL, NULL);
