@@ -15,6 +15,12 @@ static const struct doc_param requests_params[] = {
 static const struct doc_param request_params[] = { { "request_id", "string", true, "of the invitation" },
 						   { .name = NULL } };
 
+static const struct doc_example declined[] = {
+	{ "decline", NULL, JSON({ "accept" : false, "request_id" : "SHARING_ID" }),
+	  JSON({ "status" : "success", "description" : "Sharing declined" }) },
+	{ .name = NULL },
+};
+
 const struct route_doc doc_node_sharing_put = {
 	.tag = "Sharing",
 	.summary = "Invite a user to nodes, or to take them over",
@@ -97,10 +103,7 @@ const struct route_doc doc_node_sharing_requests_put = {
 	.text = "By its addressee, once.",
 	.request = JSON({ "accept" : true, "request_id" : "SHARING_ID" }),
 	.answer = JSON({ "status" : "success", "description" : "Sharing accepted" }),
-	.others = (const struct doc_example[]){ { "decline", NULL,
-						  JSON({ "accept" : false, "request_id" : "SHARING_ID" }),
-						  JSON({ "status" : "success", "description" : "Sharing declined" }) },
-						{ .name = NULL } },
+	.others = declined,
 };
 
 const struct route_doc doc_node_sharing_requests_delete = {
@@ -197,10 +200,7 @@ const struct route_doc doc_group_sharing_requests_put = {
 	.text = "By its addressee, once.",
 	.request = JSON({ "accept" : true, "request_id" : "SHARING_ID" }),
 	.answer = JSON({ "status" : "success", "description" : "Sharing accepted" }),
-	.others = (const struct doc_example[]){ { "decline", NULL,
-						  JSON({ "accept" : false, "request_id" : "SHARING_ID" }),
-						  JSON({ "status" : "success", "description" : "Sharing declined" }) },
-						{ .name = NULL } },
+	.others = declined,
 };
 
 const struct route_doc doc_group_sharing_requests_delete = {

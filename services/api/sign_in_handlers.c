@@ -113,18 +113,24 @@ enum status user_sign_up_slow(struct request *request, struct error *err)
 	return st;
 }
 
+/* A body with a name and a code, a password, or both; NULL: absent. */
+static enum status read_proof(struct request *request, json_t **ret_body, const char **ret_code,
+			      const char **ret_password, struct attempt *ret_attempt, struct error *err)
+{
+	enum status st = body_object(request, false, ret_body, err);
+	if (st == STATUS_OK)
+		st = body_text(request, *ret_body, "verification_code", ret_code, err);
+	if (st == STATUS_OK)
+		st = body_text(request, *ret_body, "password", ret_password, err);
+	return st == STATUS_OK ? read_attempt(request, *ret_body, ret_attempt, err) : st;
+}
+
 enum status user_sign_up_or_confirm(struct request *request, struct error *err)
 {
 	CLEANUP(json) json_t *body = NULL;
 	const char *code = NULL, *password = NULL;
 	struct attempt attempt;
-	enum status st = body_object(request, false, &body, err);
-	if (st == STATUS_OK)
-		st = body_text(request, body, "verification_code", &code, err);
-	if (st == STATUS_OK)
-		st = body_text(request, body, "password", &password, err);
-	if (st == STATUS_OK)
-		st = read_attempt(request, body, &attempt, err);
+	enum status st = read_proof(request, &body, &code, &password, &attempt, err);
 	if (st != STATUS_OK)
 		return st;
 	if (code)
@@ -252,13 +258,7 @@ enum status user_forgot_password(struct request *request, struct error *err)
 	CLEANUP(json) json_t *body = NULL;
 	const char *code = NULL, *password = NULL;
 	struct attempt attempt;
-	enum status st = body_object(request, false, &body, err);
-	if (st == STATUS_OK)
-		st = body_text(request, body, "verification_code", &code, err);
-	if (st == STATUS_OK)
-		st = body_text(request, body, "password", &password, err);
-	if (st == STATUS_OK)
-		st = read_attempt(request, body, &attempt, err);
+	enum status st = read_proof(request, &body, &code, &password, &attempt, err);
 	if (st != STATUS_OK)
 		return st;
 	if (!code && !password)
