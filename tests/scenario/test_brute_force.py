@@ -48,6 +48,9 @@ def test_of_a_thousand_wrong_passwords_from_a_thousand_sources_twenty_are_looked
 def test_one_wrong_password_at_each_of_a_thousand_accounts_is_held_up_by_the_rate_of_the_source(own_stack):
     stack = own_stack(CISTERN_SIGN_IN_FAILURES_MAX="10", CISTERN_SIGN_IN_STRANGERS_FAILURES_MAX="20",
                       CISTERN_SIGN_IN_PER_MINUTE="30")
+    user, names = stack.user(), [new_name() for _ in range(N)]
+    stack.sql("INSERT INTO account (user_name, password_hash, confirmed_at) SELECT n, a.password_hash, now()"
+              " FROM unnest(%s) n, account a WHERE a.user_name = %s", names, user.name)
     attacker = Elsewhere(stack, "127.41.1.1")
-    counted = outcomes(sign_in(attacker, new_name(), WRONG) for _ in range(N))
+    counted = outcomes(sign_in(attacker, name, WRONG) for name in names)
     assert 30 <= counted[400] <= 60  # 30 at once and one each 2 s
