@@ -18,6 +18,32 @@ static enum status denied(struct error *err, const char *why)
 	return error_set(err, STATUS_DENIED, "id token: %s", why);
 }
 
+/* --- base64url --- */
+
+/* cjose ends the process, by an assertion, at a text that no number of bytes gives. RFC 7515 section 2: no padding in it. */
+static bool is_base64url(const char *at, size_t len)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	for (size_t i = 0; i < len; i++) {
+		if (!memchr(alphabet, at[i], sizeof(alphabet) - 1))
+			return false;
+	}
+	return len > 0 && len % 4 != 1;
+}
+
+/* header "." payload "." signature */
+static bool is_signed_token(struct json_slice token)
+{
+	const char *at = token.at, *end = token.at + token.len;
+	for (size_t part = 0; part < 2; part++) {
+		const char *dot = memchr(at, '.', (size_t)(end - at));
+		if (!dot || !is_base64url(at, (size_t)(dot - at)))
+			return false;
+		at = dot + 1;
+	}
+	return is_base64url(at, (size_t)(end - at));
+}
+
 /* --- the key --- */
 
 /* What a key must be for an algorithm; NULL ends the list. */
@@ -71,11 +97,30 @@ static const json_t *find_key(const json_t *keys, const struct algorithm *algori
 	return found;
 }
 
+/* What makes the key public and nothing else of what the provider sent; a new reference, NULL if a part is missing or malformed. */
+static json_t *public_part(const json_t *key, const struct algorithm *algorithm)
+{
+	static const char *const rsa[] = { "n", "e", NULL }, *const ec[] = { "x", "y", NULL };
+	json_t *public = json_pack("{s:s, s:s*}", "kty", algorithm->key_type, "crv", algorithm->curve);
+	for (const char *const *name = algorithm->curve ? ec : rsa; *name && public; name++) {
+		json_t *member = json_object_get(key, *name);
+		if (!json_is_string(member) || !is_base64url(json_string_value(member), json_string_length(member)) ||
+		    json_object_set(public, *name, member) != 0) {
+			json_decref(public);
+			public = NULL;
+		}
+	}
+	return public;
+}
+
 static enum status import_key(const json_t *key, const struct algorithm *algorithm, cjose_jwk_t **ret_jwk,
 			      struct error *err)
 {
 	cjose_err why;
-	char *text = json_dumps(key, JSON_COMPACT);
+	CLEANUP(json) json_t *public = public_part(key, algorithm);
+	if (!public)
+		return denied(err, "the provider's key is none");
+	char *text = json_dumps(public, JSON_COMPACT);
 	if (!text)
 		abort();
 	CLEANUP(jwk) cjose_jwk_t *jwk = cjose_jwk_import(text, strlen(text), &why);
@@ -208,6 +253,8 @@ enum status id_token_check(struct json_slice token, const json_t *keys, const st
 	cjose_err why;
 	if (token.len == 0 || token.len > ID_TOKEN_BYTES_MAX)
 		return denied(err, "empty or too long");
+	if (!is_signed_token(token))
+		return denied(err, "no signed token");
 	CLEANUP(jws) cjose_jws_t *jws = cjose_jws_import(token.at, token.len, &why);
 	if (!jws)
 		return denied(err, "no signed token");

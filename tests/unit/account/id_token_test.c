@@ -142,6 +142,23 @@ static void another_signature_or_algorithm_is_refused(void **state)
 	assert_int_equal(signed_by("RS256", NULL, rsa), STATUS_NOT_FOUND); /* there are two */
 }
 
+/* RFC 7515 section 2: base64url has no padding. The library that reads keys ends the process at these. */
+static void a_key_whose_numbers_are_not_base64url_is_refused(void **state)
+{
+	(void)state;
+	static const char *const numbers[] = { "f83OJ3D2xF1Bg8vub=tLe1gHMzV76e8Tus9uPHvRVEU", "AAAAA", "AAA=", "A+/A",
+					       "" };
+	json_t *ours = keys;
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		json_t *key = public_of(ec);
+		json_object_set_new(key, "x", json_string(numbers[i]));
+		keys = json_pack("{s:[o]}", "keys", key);
+		assert_int_equal(signed_by("ES256", "e1", ec), STATUS_DENIED);
+		json_decref(keys);
+	}
+	keys = ours;
+}
+
 static void what_is_no_token_is_refused(void **state)
 {
 	(void)state;
@@ -151,6 +168,7 @@ static void what_is_no_token_is_refused(void **state)
 	assert_int_equal(check_text("", &token), STATUS_DENIED);
 	assert_int_equal(check_text("a.b.c", &token), STATUS_DENIED);
 	assert_int_equal(check_text("..", &token), STATUS_DENIED);
+	assert_int_equal(check_text("eyJhbGciOiJFUzI1NiJ9.eyJp=3MiO.AAAAA", &token), STATUS_DENIED);
 	assert_int_equal(check_text(longest, &token), STATUS_DENIED);
 	/* {"alg":"none"} and {} */
 	assert_int_equal(check_text("eyJhbGciOiJub25lIn0.e30.", &token), STATUS_DENIED);
@@ -209,6 +227,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_token_of_the_provider_says_who_it_is),
 		cmocka_unit_test(another_signature_or_algorithm_is_refused),
+		cmocka_unit_test(a_key_whose_numbers_are_not_base64url_is_refused),
 		cmocka_unit_test(what_is_no_token_is_refused),
 		cmocka_unit_test(each_claim_must_be_there_and_right),
 	};
