@@ -166,9 +166,7 @@ enum status consumer_open(const struct consumer_options *options, struct consume
 	mosquitto_subscribe_callback_set(consumer->client, on_subscribe);
 	mosquitto_message_callback_set(consumer->client, on_message);
 	int64_t deadline_us = clock_monotonic_us() + CONSUMER_CONNECT_TIMEOUT_MS * 1000;
-	int result =
-		mosquitto_connect(consumer->client, options->broker.host, options->broker.port, BROKER_KEEPALIVE_S);
-	st = client_status(result, "connecting", err);
+	st = client_connect(consumer->client, &options->broker, err);
 	if (st == STATUS_OK)
 		st = wait_connected(consumer, deadline_us, err);
 	if (st == STATUS_OK)
