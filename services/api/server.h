@@ -41,6 +41,7 @@ struct listener {
 struct api {
 	struct api_options options;
 	struct documents *documents;
+	struct api_meter *meter;
 	struct limiter *limiter;
 	struct watch *watch;
 	struct lane *lanes[N_LANES];

@@ -15,6 +15,8 @@
 #include "api/api.h"
 #include "api/origins.h"
 #include "base/log.h"
+#include "base/metrics.h"
+#include "base/process_metrics.h"
 #include "broker/publisher.h"
 #include "claim/claim.h"
 #include "claim/registrar.h"
@@ -38,6 +40,8 @@ enum {
 
 struct app {
 	struct config config;
+	struct metrics *metrics;
+	struct process_metrics *process;
 	char broker_name[SETTING_TEXT_MAX + 8]; /* host:port, what it says of itself is kept under this name */
 	struct broker_options publisher_broker;
 	struct publisher *publisher;
@@ -68,24 +72,29 @@ static int usage(int status)
 	return status;
 }
 
-static struct broker_options broker_options(const struct config *config, const char *client_id)
+static struct broker_options broker_options(const struct app *app, const char *client_id)
 {
+	const struct config *config = &app->config;
 	return (struct broker_options){ .host = config->broker_host,
 					.socket = config->broker_socket,
 					.port = (int)config->broker_port,
 					.ca_file = config->broker_ca_file,
 					.cert_file = config->broker_cert_file,
 					.key_file = config->broker_key_file,
+					.name = app->broker_name,
+					.metrics = app->metrics,
 					.client_id = client_id };
 }
 
-static struct store_options store_options(const struct config *config, const char *name, int statement_timeout_ms)
+static struct store_options store_options(const struct app *app, const char *name, int statement_timeout_ms)
 {
+	const struct config *config = &app->config;
 	return (struct store_options){ .url = config->database_url,
 				       .password_file = config->database_password_file,
 				       .role = config->database_role,
 				       .name = name,
-				       .statement_timeout_ms = statement_timeout_ms };
+				       .statement_timeout_ms = statement_timeout_ms,
+				       .metrics = app->metrics };
 }
 
 /* True when one of the signals that end us came within the time. */
@@ -119,7 +128,7 @@ static int wait_for_stop(const struct app *app, const sigset_t *signals)
 /* A database that is away is waited for; one without our schema is the operator's to mend. */
 static enum status wait_for_database(const struct app *app, const sigset_t *signals, struct error *err)
 {
-	struct store_options options = store_options(&app->config, "cisternd start", API_STATEMENT_MS);
+	struct store_options options = store_options(app, "cisternd start", API_STATEMENT_MS);
 	for (;;) {
 		CLEANUP(store) struct store *store = NULL;
 		enum status st = store_open(&options, &store, err);
@@ -157,6 +166,7 @@ static enum status start_mailer(struct app *app, struct error *err)
 						.ca_file = config->smtp_ca_file,
 						.template_dir = config->mail_template_dir,
 						.queue_max = (size_t)config->mail_queue_max,
+						.metrics = app->metrics,
 						.app_name = config->mail_app_name };
 	return mailer_start(&options, &app->mailer, err);
 }
@@ -198,7 +208,7 @@ static enum status start_oidc(struct app *app, struct error *err)
 
 static enum status start_publisher(struct app *app, struct error *err)
 {
-	app->publisher_broker = broker_options(&app->config, "cistern.publisher");
+	app->publisher_broker = broker_options(app, "cistern.publisher");
 	return publisher_start(&app->publisher_broker, &app->publisher, err);
 }
 
@@ -223,7 +233,7 @@ static enum status start_claim(struct app *app, struct error *err)
 static enum status start_renewal(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
-	const struct renewal_options options = { .store = store_options(config, "cisternd renewal", API_STATEMENT_MS),
+	const struct renewal_options options = { .store = store_options(app, "cisternd renewal", API_STATEMENT_MS),
 						 .signer = signer_options(config),
 						 .publisher = app->publisher };
 	return renewal_start(&options, &app->renewal, err);
@@ -233,7 +243,7 @@ static enum status start_registrar(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
 	const struct registrar_options options = {
-		.store = store_options(config, "cisternd registrar", INGEST_STATEMENT_MS),
+		.store = store_options(app, "cisternd registrar", INGEST_STATEMENT_MS),
 		.import = { .trust_dir = config->node_trust_dir, .signer = signer_options(config) }
 	};
 	return registrar_start(&options, &app->registrar, err);
@@ -242,9 +252,10 @@ static enum status start_registrar(struct app *app, struct error *err)
 static enum status start_ingest(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
-	const struct ingest_options options = { .broker = broker_options(config, "cistern.ingest"),
+	const struct ingest_options options = { .broker = broker_options(app, "cistern.ingest"),
 						.broker_name = app->broker_name,
-						.store = store_options(config, "cisternd ingest", INGEST_STATEMENT_MS),
+						.store = store_options(app, "cisternd ingest", INGEST_STATEMENT_MS),
+						.metrics = app->metrics,
 						.batch_max = (int)config->ingest_batch_max,
 						.batch_wait_ms = (int)config->ingest_batch_wait_ms };
 	return ingest_start(&options, &app->ingest, err);
@@ -254,7 +265,7 @@ static enum status start_revocation(struct app *app, struct error *err)
 {
 	const struct revocation_options options = {
 		.broker_name = app->broker_name,
-		.store = store_options(&app->config, "cisternd revocation", API_STATEMENT_MS),
+		.store = store_options(app, "cisternd revocation", API_STATEMENT_MS),
 		.publisher = app->publisher,
 	};
 	return revocation_start(&options, &app->revocation, err);
@@ -263,7 +274,7 @@ static enum status start_revocation(struct app *app, struct error *err)
 static enum status start_crl(struct app *app, struct error *err)
 {
 	const struct crl_options options = {
-		.store = store_options(&app->config, "cisternd crl", API_STATEMENT_MS),
+		.store = store_options(app, "cisternd crl", API_STATEMENT_MS),
 		.signer = signer_options(&app->config),
 		.file = app->config.crl_file,
 	};
@@ -289,12 +300,18 @@ static enum status start_api(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
 	const struct api_options options = {
-		.store = store_options(config, "cisternd api", API_STATEMENT_MS),
+		.store = store_options(app, "cisternd api", API_STATEMENT_MS),
 		.account = app->account,
 		.oidc = app->oidc,
 		.publisher = app->publisher,
 		.claim = app->claim,
 		.signer = signer_options(config),
+		.metrics = app->metrics,
+		.certificates = { { "api", config->api_tls_cert_file },
+				  { "daemon", config->broker_cert_file },
+				  { "service_ca", config->broker_ca_file },
+				  { "server_ca", config->ca_file },
+				  { "node_ca", config->node_trust_dir } },
 		.probes = { { "broker", is_publishing, app }, { "ingest", is_consuming, app } },
 		.bind = config->api_bind,
 		.port = (int)config->api_port,
@@ -357,6 +374,8 @@ static void stop(struct app *app)
 	oidc_close(app->oidc);
 	account_close(app->account);
 	mailer_stop(app->mailer);
+	process_metrics_stop(app->process);
+	metrics_free(app->metrics);
 }
 
 static int run(struct app *app)
@@ -372,6 +391,8 @@ static int run(struct app *app)
 
 	(void)snprintf(app->broker_name, sizeof(app->broker_name), "%s:%d", app->config.broker_host,
 		       (int)app->config.broker_port);
+	app->metrics = metrics_new();
+	app->process = process_metrics_start(app->metrics);
 	struct error err = { .status = STATUS_OK };
 	enum status st = wait_for_database(app, &signals, &err);
 	if (st == STATUS_UNAVAILABLE)
