@@ -13,6 +13,7 @@
 #include "account/account.h"
 #include "account/oidc.h"
 #include "api/api.h"
+#include "api/metrics_listener.h"
 #include "api/origins.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -42,7 +43,8 @@ struct app {
 	struct config config;
 	struct metrics *metrics;
 	struct process_metrics *process;
-	char broker_name[SETTING_TEXT_MAX + 8]; /* host:port, what it says of itself is kept under this name */
+	struct metrics_listener *metrics_listener; /* NULL: not wanted */
+	char broker_name[SETTING_TEXT_MAX + 8];    /* host:port, what it says of itself is kept under this name */
 	struct broker_options publisher_broker;
 	struct publisher *publisher;
 	struct mailer *mailer;
@@ -155,6 +157,21 @@ static bool is_consuming(void *context)
 }
 
 /* --- each room's options from the settings --- */
+
+/* Before the database is there: somebody may be looking why it is not. */
+static enum status start_metrics(struct app *app, struct error *err)
+{
+	const struct config *config = &app->config;
+	app->metrics = metrics_new();
+	app->process = process_metrics_start(app->metrics);
+	if (config->metrics_port == 0)
+		return STATUS_OK;
+	const struct metrics_listener_options options = { .bind = config->metrics_bind,
+							  .port = (int)config->metrics_port,
+							  .token_file = config->metrics_token_file,
+							  .metrics = app->metrics };
+	return metrics_listener_start(&options, &app->metrics_listener, err);
+}
 
 static enum status start_mailer(struct app *app, struct error *err)
 {
@@ -362,7 +379,8 @@ static void stop(struct app *app)
 {
 	(void)signal(SIGALRM, leave_now);
 	(void)alarm(STOP_S);
-	oidc_stop(app->oidc); /* else a slow provider would keep the API */
+	metrics_listener_stop(app->metrics_listener); /* it looks at all the others */
+	oidc_stop(app->oidc);                         /* else a slow provider would keep the API */
 	api_stop(app->api);
 	crl_stop(app->crl);
 	revocation_stop(app->revocation);
@@ -391,12 +409,15 @@ static int run(struct app *app)
 
 	(void)snprintf(app->broker_name, sizeof(app->broker_name), "%s:%d", app->config.broker_host,
 		       (int)app->config.broker_port);
-	app->metrics = metrics_new();
-	app->process = process_metrics_start(app->metrics);
 	struct error err = { .status = STATUS_OK };
-	enum status st = wait_for_database(app, &signals, &err);
-	if (st == STATUS_UNAVAILABLE)
-		return EXIT_SUCCESS; /* told to stop while waiting */
+	enum status st = start_metrics(app, &err);
+	if (st == STATUS_OK) {
+		st = wait_for_database(app, &signals, &err);
+		if (st == STATUS_UNAVAILABLE) { /* told to stop while waiting */
+			stop(app);
+			return EXIT_SUCCESS;
+		}
+	}
 	if (st == STATUS_OK)
 		st = start(app, &err);
 	if (st == STATUS_OK) {

@@ -3,18 +3,25 @@
 import collections
 import contextlib
 import datetime
+import os
 import pathlib
 import re
+import subprocess
+import tempfile
 import time
 
 import psycopg2
 import pytest
+import requests
 from cryptography import x509
 from prometheus_client.parser import text_string_to_metric_families
 
-from stackkit import LAMP, REPO, Stack, wait_for
+from identitykit import held_down
+from portkit import free_ports
+from stackkit import BUILD, LAMP, REPO, Stack, wait_for
 
 GOOD, BAD = 25, 3
+TOKEN = "0123456789abcdef" * 2
 COUNTERS_S = 30  # the plugin says its counters every 10 s when they have changed, the broker its own likewise
 
 
@@ -37,8 +44,17 @@ class Page:
 
 
 @pytest.fixture(scope="module")
-def own():
-    running = Stack()
+def token_file():
+    with tempfile.TemporaryDirectory(prefix="cistern-test-") as folder:
+        os.chmod(folder, 0o755)  # the daemon's own user reads it
+        path = pathlib.Path(folder) / "token"
+        path.write_text(TOKEN + "\n")
+        yield path
+
+
+@pytest.fixture(scope="module")
+def own(token_file):
+    running = Stack(CISTERN_METRICS_PORT=str(*free_ports(1)), CISTERN_METRICS_TOKEN_FILE=str(token_file))
     yield running
     running.close()
 
@@ -298,3 +314,80 @@ def test_a_broker_that_goes_is_an_interruption_and_counting_goes_on(own, read):
     wait_for(lambda: grown(before, read()) == {"params/local": (1, 1, 0)}, what="the one report")
     wait_for(lambda: read().get("cistern_broker_connects_total") == 1, COUNTERS_S, "the new broker's own count")
     node.stop()
+
+
+# --- the port of its own ----------------------------------------------------------------------------------------------
+
+
+def ask_port(own, token=TOKEN, method="GET", path="/metrics", **options):
+    return ask_at(own.environment["CISTERN_METRICS_PORT"], token, method, path, **options)
+
+
+def ask_at(port, token=TOKEN, method="GET", path="/metrics", **options):
+    headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+    return requests.request(method, f"http://127.0.0.1:{port}{path}", headers=headers, timeout=15, **options)
+
+
+def read_port(own):
+    answer = ask_port(own)
+    assert answer.status_code == 200
+    return Page(answer.text)
+
+
+def test_the_port_says_nothing_without_its_token(own):
+    for token in (None, "", TOKEN[:-1], TOKEN + "0", TOKEN[:-1] + "x", "x" * len(TOKEN)):
+        for path in ("/metrics", "/", "/v1/user"):
+            answer = ask_port(own, token, path=path)
+            assert (answer.status_code, answer.content) == (401, b"")
+    assert "event=metrics.refused" in wait_for(lambda: "metrics.refused" in own.log("cisternd") and own.log("cisternd"))
+
+
+def test_the_port_has_the_page_and_nothing_else(own, read):
+    answer = ask_port(own)
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert Page(answer.text).names() == read().names()
+    assert ask_port(own, method="HEAD").status_code == 200
+    assert ask_port(own, path="/healthz").status_code == 404
+    assert ask_port(own, method="DELETE").status_code == 405
+    with pytest.raises(requests.ConnectionError):
+        ask_port(own, method="POST", data=b"x" * 100000)
+    assert ask_port(own).status_code == 200
+
+
+def test_the_port_answers_while_the_database_is_away(own, node):
+    before = read_port(own)
+    with held_down(own, "postgres"):
+        wait_for(lambda: read_port(own).get("cistern_database_up") == 0)
+        assert own.request("GET", "/readyz").status_code == 503
+        for i in range(5):
+            node.publish("params/local", {"Light": {"Level": i}})
+        wait_for(lambda: read_port(own).get("cistern_database_connect_failures_total", application="cisternd ingest") > 0)
+        assert grown(before, read_port(own)).get("params/local", (0, 0, 0))[1] == 0
+    wait_for(lambda: grown(before, read_port(own)).get("params/local", (0, 0, 0))[1:] == (5, 0), 30, "the five reports, once each")
+    page = read_port(own)
+    assert page.get("cistern_database_up") == 1
+    assert page.get("cistern_ingest_interruptions_total") > before.get("cistern_ingest_interruptions_total")
+
+
+def test_a_daemon_that_waits_for_its_database_says_so_on_the_port(own, token_file):
+    (port,) = free_ports(1)
+    environment = dict(os.environ, CISTERN_CONFIG=str(own.home / "etc" / "cistern.conf"), CISTERN_DATABASE_URL="postgresql:///x?host=/nowhere",
+                       CISTERN_METRICS_PORT=str(port), CISTERN_METRICS_TOKEN_FILE=str(token_file))
+    with subprocess.Popen([BUILD / "cisternd"], env=environment, stderr=subprocess.DEVNULL) as waiting:
+        try:
+            page = wait_for(lambda: (page := Page(ask_at(port).text)).get("cistern_database_up") == 0 and page)
+            assert page.get("cistern_database_connect_failures_total", application="cisternd start") >= 1
+        finally:
+            waiting.terminate()
+        assert waiting.wait(timeout=15) == 0
+
+
+@pytest.mark.parametrize("token, why", [(None, "metrics_port needs metrics_token_file"), ("short", "a token has at least 32 characters")])
+def test_a_port_without_a_good_token_stops_the_start(own, tmp_path, token, why):
+    environment = dict(os.environ, CISTERN_CONFIG=str(own.home / "etc" / "cistern.conf"), CISTERN_METRICS_PORT=str(*free_ports(1)))
+    if token:
+        (tmp_path / "token").write_text(token)
+        environment["CISTERN_METRICS_TOKEN_FILE"] = str(tmp_path / "token")
+    ended = subprocess.run([BUILD / "cisternd"], env=environment, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert why in ended.stderr
