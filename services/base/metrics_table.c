@@ -71,6 +71,11 @@ const struct metric_row metric_rows[N_METRICS] = {
 		COUNTS("cistern_broker_product_messages_total",
 		       "Messages of nodes to topics of their own tree that only the product knows", "broker"),
 
+	[METRIC_BROKER_REVOCATION_VERSION] =
+		SHOWS("cistern_broker_revocation_version", "Version of the revocations that the plugin refuses by", "broker"),
+	[METRIC_BROKER_REVOCATION_ALARM] =
+		SHOWS("cistern_broker_revocation_alarm", "1 while the plugin's revocation data is damaged, unknown or unwritable", "broker"),
+
 	[METRIC_DATABASE_UP] =
 		SHOWS("cistern_database_up", "1 when the newest attempt to connect to the database succeeded", NONE),
 	[METRIC_DATABASE_CONNECTIONS] =

@@ -104,12 +104,26 @@ static void take_reasons(struct broker_sys *sys, enum metric metric, json_t *rea
 	}
 }
 
+/* {"version":7,...,"alarm":"none"}; the alarm's word is in the log and in table broker_state. */
+static void take_revocation(struct broker_sys *sys, const json_t *revocation)
+{
+	const json_t *version = json_object_get(revocation, "version");
+	const char *alarm = json_string_value(json_object_get(revocation, "alarm"));
+	if (json_is_integer(version))
+		metric_set(metrics_series(sys->metrics, METRIC_BROKER_REVOCATION_VERSION, METRIC_LABELS(sys->broker)),
+			   json_integer_value(version));
+	if (alarm)
+		metric_set(metrics_series(sys->metrics, METRIC_BROKER_REVOCATION_ALARM, METRIC_LABELS(sys->broker)),
+			   strcmp(alarm, "none") != 0);
+}
+
 static void take_counters(struct broker_sys *sys, struct json_slice text)
 {
 	CLEANUP(json) json_t *document = NULL;
 	struct error err = { .status = STATUS_OK };
 	if (json_read_object(text, &json_node_limits, &document, &err) != STATUS_OK)
 		return;
+	take_revocation(sys, json_object_get(document, "revocation"));
 	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
 		json_t *value = json_object_get(document, members[i].name);
 		if (members[i].by_reason)

@@ -169,13 +169,16 @@ def test_a_refusal_of_the_broker_is_counted_by_its_reason(read, own):
     assert after.get("cistern_broker_connects_total") - after.get("cistern_broker_disconnects_total") == 0
 
 
-def test_the_broker_tells_of_its_queues_and_drops(read):
+def test_the_broker_tells_of_its_queues_and_drops(own, read):
     page = wait_for(lambda: (page := read()).get("cistern_broker_dropped_messages_total") == 0 and page, COUNTERS_S)
     assert page.get("cistern_broker_stored_messages") > 0
     assert page.get("cistern_broker_stored_bytes") > 0
     assert page.get("cistern_broker_connected_clients") >= 3  # two sessions of ingest and the publisher
     assert page.get("cistern_broker_publisher_connected") == 1
     assert page.get("cistern_broker_uptime_seconds") > 0
+    ((version,),) = own.sql("SELECT version FROM revocation_state")
+    page = wait_for(lambda: (page := read()).get("cistern_broker_revocation_version") == version and page, COUNTERS_S)
+    assert page.get("cistern_broker_revocation_alarm") == 0
 
 
 def test_requests_are_counted_by_route_and_class_and_never_by_path(own, read):
