@@ -3,6 +3,7 @@
  * The broker calls the check of credentials for each CONNECT (as use_identity_as_username is off), with the certificate of
  * the TLS connection at hand. What is decided here - the user name, "<id>" for a node and "$<name>" for a service - is all
  * that later checks go by: at will time, and for offline or restored sessions, there is no certificate any more.
+ * The daemon may also come over a unix socket (service_socket), where the file's owner and mode stand for the certificate.
  * A user name or password that the client sends is ignored: RainMaker nodes send a platform string there.
  *
  * Every path that does not end in MOSQ_ERR_SUCCESS by name ends in MOSQ_ERR_AUTH.
@@ -39,14 +40,34 @@ static bool client_id_fits(const struct identity *identity, const char *client_i
 	return strncmp(client_id, start, strlen(start)) == 0;
 }
 
+/* The one way in without a certificate: a unix listener of this path, which only the daemon may open (its folder and mode say so). The
+ * broker gives the path as such a client's address; that of a TCP client never begins with a slash. */
+static bool is_over_service_socket(const struct plugin *plugin, const struct mosquitto *client)
+{
+	const char *address = mosquitto_client_address(client);
+
+	return plugin->options.service_socket && address && strcmp(address, plugin->options.service_socket) == 0;
+}
+
+static enum denial identify_daemon(struct identity *ret_identity)
+{
+	static const char name[] = "cisternd";
+
+	*ret_identity = (struct identity){ .service = access_service_find(name, sizeof(name) - 1),
+					   .name_len = sizeof(name) - 1 };
+	memcpy(ret_identity->name, name, sizeof(name));
+	return ret_identity->service ? DENIAL_NONE : DENIAL_SERVICE_UNKNOWN;
+}
+
 static enum denial identify_client(struct plugin *plugin, struct mosquitto *client, struct identity *ret_identity)
 {
 	CLEANUP(x509) X509 *certificate = mosquitto_client_certificate(client);
 
-	if (!certificate)
+	if (!certificate && !is_over_service_socket(plugin, client))
 		return DENIAL_CERTIFICATE_MISSING;
 
-	enum denial denial = identity_of(&plugin->authorities, certificate, ret_identity);
+	enum denial denial = certificate ? identity_of(&plugin->authorities, certificate, ret_identity)
+					 : identify_daemon(ret_identity);
 
 	if (denial != DENIAL_NONE)
 		return denial;

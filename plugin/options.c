@@ -19,6 +19,12 @@ static bool set_service_ca_file(struct options *options, const char *value)
 	return value[0] != '\0';
 }
 
+static bool set_service_socket(struct options *options, const char *value)
+{
+	options->service_socket = value;
+	return value[0] == '/';
+}
+
 static bool set_acl_mode(struct options *options, const char *value)
 {
 	options->acl_mode = strcmp(value, "strict") == 0 ? ACCESS_STRICT : ACCESS_OPEN;
@@ -89,6 +95,7 @@ static const struct option_row {
 } option_rows[] = {
 	{ "node_ca_dir", true, set_node_ca_dir },
 	{ "service_ca_file", true, set_service_ca_file },
+	{ "service_socket", false, set_service_socket },
 	{ "acl_mode", false, set_acl_mode },
 	{ "require_consumer", false, set_require_consumer },
 	{ "revocation_file", true, set_revocation_file },

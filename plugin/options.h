@@ -2,6 +2,7 @@
  *
  *   plugin_opt_node_ca_dir       a folder; each *.crt and *.pem: one or more CAs in PEM     required
  *   plugin_opt_service_ca_file   PEM, shares no key with the node CAs                        required
+ *   plugin_opt_service_socket    the path of a unix listener: who connects there is the daemon   default none
  *   plugin_opt_acl_mode          open | strict                                               default open
  *   plugin_opt_require_consumer  true | false                                                default false
  *   plugin_opt_revocation_file   whom to refuse; written by the plugin, see keeper.h         required
@@ -26,6 +27,7 @@ struct mosquitto_opt;
 struct options {
 	const char *node_ca_dir;
 	const char *service_ca_file;
+	const char *service_socket; /* NULL: none */
 	enum access_mode acl_mode;
 	bool require_consumer;
 	const char *revocation_file;

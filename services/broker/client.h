@@ -13,7 +13,8 @@ struct broker_options {
 	const char *host;
 	int port;
 	const char *ca_file, *cert_file, *key_file; /* mutual TLS with a certificate of the service CA */
-	const char *client_id;                      /* begins with `cistern.`: no node can have it */
+	const char *socket;    /* path of the broker's unix listener; instead of all above unless "" */
+	const char *client_id; /* begins with `cistern.`: no node can have it */
 };
 
 enum { BROKER_KEEPALIVE_S = 30 };
@@ -25,6 +26,10 @@ void client_library_stop(void);
 /* A client that is set up but not connected; the caller owns it. UNAVAILABLE when the TLS files cannot be used. */
 MUST_CHECK enum status client_new(const struct broker_options *options, bool clean_session, void *context,
 				  struct mosquitto **ret_client, struct error *err);
+
+/* Begins to connect; CONNACK comes to the client's callback. */
+MUST_CHECK enum status client_connect(struct mosquitto *client, const struct broker_options *options,
+				      struct error *err);
 
 /* libmosquitto's result as a status; MOSQ_ERR_SUCCESS is OK. */
 MUST_CHECK enum status client_status(int result, const char *doing, struct error *err);

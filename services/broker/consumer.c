@@ -111,16 +111,33 @@ static enum status wait_connected(struct consumer *consumer, int64_t deadline_us
 	return STATUS_OK;
 }
 
+enum { FILTERS_MAX = 64 };
+
+/* The answer to this one is not waited for. */
+static enum status unsubscribe(struct consumer *consumer, struct error *err)
+{
+	char *filters[FILTERS_MAX];
+	if (consumer->options.n_unwanted == 0)
+		return STATUS_OK;
+	memcpy(filters, consumer->options.unwanted, consumer->options.n_unwanted * sizeof(filters[0]));
+	int result = mosquitto_unsubscribe_multiple(consumer->client, NULL, (int)consumer->options.n_unwanted, filters,
+						    NULL);
+	return client_status(result, "unsubscribing", err);
+}
+
 /* Kept messages may come before the SUBACK. Writing then would acknowledge them, so nothing is written while we wait. */
 static enum status wait_subscribed(struct consumer *consumer, int64_t deadline_us, struct error *err)
 {
-	char *filters[64];
-	if (consumer->options.n_filters > ARRAY_LEN(filters))
+	char *filters[FILTERS_MAX];
+	if (consumer->options.n_filters > FILTERS_MAX || consumer->options.n_unwanted > FILTERS_MAX)
 		return error_set(err, STATUS_INTERNAL, "too many topic filters");
+	enum status st = unsubscribe(consumer, err);
+	if (st != STATUS_OK)
+		return st;
 	memcpy(filters, consumer->options.filters, consumer->options.n_filters * sizeof(filters[0]));
 	int result = mosquitto_subscribe_multiple(consumer->client, &consumer->subscribe_mid,
 						  (int)consumer->options.n_filters, filters, 1, 0, NULL);
-	enum status st = client_status(result, "subscribing", err);
+	st = client_status(result, "subscribing", err);
 	if (st == STATUS_OK)
 		st = write_queued(consumer, err);
 	while (st == STATUS_OK && !consumer->subscribed) {
@@ -149,9 +166,7 @@ enum status consumer_open(const struct consumer_options *options, struct consume
 	mosquitto_subscribe_callback_set(consumer->client, on_subscribe);
 	mosquitto_message_callback_set(consumer->client, on_message);
 	int64_t deadline_us = clock_monotonic_us() + CONSUMER_CONNECT_TIMEOUT_MS * 1000;
-	int result =
-		mosquitto_connect(consumer->client, options->broker.host, options->broker.port, BROKER_KEEPALIVE_S);
-	st = client_status(result, "connecting", err);
+	st = client_connect(consumer->client, &options->broker, err);
 	if (st == STATUS_OK)
 		st = wait_connected(consumer, deadline_us, err);
 	if (st == STATUS_OK)

@@ -39,6 +39,8 @@ struct consumer_options {
 	struct broker_options broker;
 	const char *const *filters; /* subscribed with QoS 1 at every opening */
 	size_t n_filters;
+	const char *const *unwanted; /* given up at every opening: an older version of us may have subscribed to them */
+	size_t n_unwanted;
 	consumer_take *take;
 	void *context;
 };

@@ -92,8 +92,7 @@ static enum status open_client(struct publisher *publisher, struct mosquitto **r
 	mosquitto_connect_callback_set(client, on_connect);
 	mosquitto_publish_callback_set(client, on_publish);
 	/* the blocking form: with the other, 2.0.11 never notices that a TLS port refuses */
-	int result = mosquitto_connect(client, publisher->options.host, publisher->options.port, BROKER_KEEPALIVE_S);
-	st = client_status(result, "connecting", err);
+	st = client_connect(client, &publisher->options, err);
 	if (st != STATUS_OK) {
 		mosquitto_destroy(client);
 		return st;

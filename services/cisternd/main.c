@@ -71,6 +71,7 @@ static int usage(int status)
 static struct broker_options broker_options(const struct config *config, const char *client_id)
 {
 	return (struct broker_options){ .host = config->broker_host,
+					.socket = config->broker_socket,
 					.port = (int)config->broker_port,
 					.ca_file = config->broker_ca_file,
 					.cert_file = config->broker_cert_file,

@@ -34,6 +34,7 @@ static const struct setting rows[] = {
 	TEXT(database_role, OPTIONAL, "", "role to take on after connecting, when the login has more rights"),
 	TEXT(broker_host, OPTIONAL, "localhost", "host of the broker's service listener"),
 	INTEGER(broker_port, 1, 65535, "8884", "port of the broker's service listener"),
+	TEXT(broker_socket, OPTIONAL, "", "path of the broker's unix listener; the daemon connects there instead"),
 	TEXT(broker_ca_file, OPTIONAL, "", "CA that the broker's server certificate chains to"),
 	TEXT(broker_cert_file, OPTIONAL, "", "the daemon's certificate from the service CA"),
 	TEXT(broker_key_file, OPTIONAL, "", "its key"),

@@ -3,7 +3,7 @@
  * A later value of the same thing replaces an earlier one of the batch before SQL sees it: parameters, configurations and OTA
  * questions are kept here until batch_finish(); everything else goes to the report in order.
  *
- * Thread:  the ingest thread.
+ * Thread:  one owner: a session's thread.
  * Memory:  batch_new() makes it; batch_clear() forgets the rows; batch_free() ends it. Rows borrow the messages, which must live
  *          until the batch is cleared.
  */

@@ -1,6 +1,6 @@
 /* ingest/decode.h - what the handlers share: reading a payload and its members.
  *
- * Thread: the ingest thread. Memory: results are borrowed from the document. Errors: INVALID or TOO_LARGE, with a reason.
+ * Thread: a session's thread. Memory: results are borrowed from the document. Errors: INVALID or TOO_LARGE, with a reason.
  */
 #ifndef CISTERN_INGEST_DECODE_H
 #define CISTERN_INGEST_DECODE_H

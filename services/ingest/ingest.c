@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sodium.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,7 +14,8 @@
 #include "ingest/batch.h"
 #include "ingest/topics.h"
 
-enum { IDLE_MS = 200, BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 500, LETTERS_LOGGED_PER_S = 10 };
+enum { IDLE_MS = 200, BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 500, TURN_MS = 20, LETTERS_LOGGED_PER_S = 10 };
+enum { SESSION_CLIENT_ID_MAX = 64 };
 
 struct held {
 	struct message message;
@@ -21,11 +23,15 @@ struct held {
 	bool known;                          /* its node is registered, or it is not about a node */
 };
 
-struct ingest {
-	struct ingest_options options;
+/* One session with the broker, and all that its thread needs. */
+struct session {
+	struct ingest *ingest;
+	enum lane lane;
+	char client_id[SESSION_CLIENT_ID_MAX];
 	pthread_t thread;
-	atomic_bool stopping, consuming;
-	/* below: the ingest thread's alone */
+	bool has_thread;
+	atomic_bool consuming, was_consuming;
+	/* below: the thread's alone */
 	struct store *store; /* NULL until the first connection */
 	struct arena *arena; /* the held messages */
 	struct held *held;
@@ -33,36 +39,43 @@ struct ingest {
 	struct batch *batch;
 	int64_t letters_second;
 	unsigned letters_logged, letters_silent;
-	char filters[TOPICS_FILTERS_MAX][TOPICS_FILTER_BYTES_MAX];
-	const char *filter_list[TOPICS_FILTERS_MAX];
 };
+
+struct ingest {
+	struct ingest_options options;
+	atomic_bool stopping;
+	struct session sessions[N_LANES];
+};
+
+/* The bulk session has the name that the only one had: what an older version left with the broker is taken up by it. */
+static const char *const client_id_ends[N_LANES] = { [LANE_CONTROL] = ".control", [LANE_BULK] = "" };
 
 /* --- taking messages in --- */
 
 /* Beyond batch_max only while a session is taken up again: the broker repeats up to its max_inflight_messages before it answers
  * the subscription. */
-static void grow_held(struct ingest *ingest)
+static void grow_held(struct session *session)
 {
-	ingest->held_capacity = ingest->held_capacity ? 2 * ingest->held_capacity : 256;
-	struct held *grown = realloc(ingest->held, ingest->held_capacity * sizeof(*grown));
+	session->held_capacity = session->held_capacity ? 2 * session->held_capacity : 256;
+	struct held *grown = realloc(session->held, session->held_capacity * sizeof(*grown));
 	if (!grown)
 		abort();
-	ingest->held = grown;
+	session->held = grown;
 }
 
 static bool take(void *context, const struct delivery *delivery)
 {
-	struct ingest *ingest = context;
-	if (ingest->n_held == ingest->held_capacity)
-		grow_held(ingest);
-	struct held *held = &ingest->held[ingest->n_held];
+	struct session *session = context;
+	if (session->n_held == session->held_capacity)
+		grow_held(session);
+	struct held *held = &session->held[session->n_held];
 	*held = (struct held){ .message.received_at_us = clock_now_us() };
 	struct message *message = &held->message;
-	char *topic = arena_copy(ingest->arena, delivery->topic, strlen(delivery->topic));
-	char *payload = arena_copy(ingest->arena, delivery->payload, delivery->payload_len);
+	char *topic = arena_copy(session->arena, delivery->topic, strlen(delivery->topic));
+	char *payload = arena_copy(session->arena, delivery->payload, delivery->payload_len);
 	if (!topic || !payload)
 		abort(); /* out of memory: nothing is acknowledged, everything comes again */
-	message->broker = ingest->options.broker_name;
+	message->broker = session->ingest->options.broker_name;
 	message->topic = topic;
 	message->payload = (struct json_slice){ payload, delivery->payload_len };
 	message->key.mid = delivery->mid;
@@ -70,14 +83,15 @@ static bool take(void *context, const struct delivery *delivery)
 	(void)crypto_generichash(message->key.digest, DIGEST_BYTES, (const unsigned char *)payload,
 				 delivery->payload_len, NULL, 0); /* fails only for sizes that these are not */
 	held->handler = topics_find(topic, message);
-	ingest->n_held++;
-	return ingest->n_held < (size_t)ingest->options.batch_max && arena_used(ingest->arena) < INGEST_BATCH_BYTES_MAX;
+	session->n_held++;
+	return session->n_held < (size_t)session->ingest->options.batch_max &&
+	       arena_used(session->arena) < INGEST_BATCH_BYTES_MAX;
 }
 
-static void forget_all(struct ingest *ingest)
+static void forget_all(struct session *session)
 {
-	ingest->n_held = 0;
-	arena_clear(ingest->arena);
+	session->n_held = 0;
+	arena_clear(session->arena);
 }
 
 /* --- decoding and writing --- */
@@ -103,15 +117,15 @@ static void mark_known(void *context, const char *node_id)
 
 /* One question to the database about all nodes of the batch; nothing is cached, so that memory does not grow with the fleet and a
  * deleted node is a stranger at once. */
-static enum status find_known(struct ingest *ingest, struct error *err)
+static enum status find_known(struct session *session, struct error *err)
 {
-	struct known_nodes nodes = { .ids = calloc(ingest->n_held, sizeof(*nodes.ids)),
-				     .known = calloc(ingest->n_held, sizeof(*nodes.known)) };
+	struct known_nodes nodes = { .ids = calloc(session->n_held, sizeof(*nodes.ids)),
+				     .known = calloc(session->n_held, sizeof(*nodes.known)) };
 	if (!nodes.ids || !nodes.known)
 		abort();
-	for (size_t i = 0; i < ingest->n_held; i++) {
-		if (ingest->held[i].handler && ingest->held[i].handler->suffix)
-			nodes.ids[nodes.n++] = ingest->held[i].message.node_id;
+	for (size_t i = 0; i < session->n_held; i++) {
+		if (session->held[i].handler && session->held[i].handler->suffix)
+			nodes.ids[nodes.n++] = session->held[i].message.node_id;
 	}
 	qsort(nodes.ids, nodes.n, sizeof(*nodes.ids), compare_ids);
 	size_t n_distinct = 0;
@@ -121,9 +135,9 @@ static enum status find_known(struct ingest *ingest, struct error *err)
 	}
 	nodes.n = n_distinct;
 	enum status st =
-		nodes.n ? store_report_known(ingest->store, nodes.ids, nodes.n, mark_known, &nodes, err) : STATUS_OK;
-	for (size_t i = 0; st == STATUS_OK && i < ingest->n_held; i++) {
-		struct held *held = &ingest->held[i];
+		nodes.n ? store_report_known(session->store, nodes.ids, nodes.n, mark_known, &nodes, err) : STATUS_OK;
+	for (size_t i = 0; st == STATUS_OK && i < session->n_held; i++) {
+		struct held *held = &session->held[i];
 		const char *id = held->message.node_id;
 		held->known = true;
 		if (held->handler && held->handler->suffix) {
@@ -136,7 +150,7 @@ static enum status find_known(struct ingest *ingest, struct error *err)
 	return st;
 }
 
-static enum status decode(struct ingest *ingest, const struct held *held, struct error *err)
+static enum status decode(struct session *session, const struct held *held, struct error *err)
 {
 	const struct message *message = &held->message;
 	if (!held->handler)
@@ -146,27 +160,27 @@ static enum status decode(struct ingest *ingest, const struct held *held, struct
 	if (message->payload.len > held->handler->payload_max)
 		return error_set(err, STATUS_TOO_LARGE, "payload of %zu bytes, at most %zu are taken here",
 				 message->payload.len, held->handler->payload_max);
-	return held->handler->handle(ingest->batch, message, err);
+	return held->handler->handle(session->batch, message, err);
 }
 
 /* A node that sends nothing but rubbish must not fill the log: a few lines a second, then one that counts the rest. */
-static void log_letter(struct ingest *ingest, const struct message *message, const char *reason)
+static void log_letter(struct session *session, const struct message *message, const char *reason)
 {
 	int64_t second = clock_monotonic_us() / 1000000;
-	if (second != ingest->letters_second) {
-		if (ingest->letters_silent)
-			log_warn("ingest.dead_letters_not_logged", F_U64("count", ingest->letters_silent));
-		ingest->letters_second = second;
-		ingest->letters_logged = ingest->letters_silent = 0;
+	if (second != session->letters_second) {
+		if (session->letters_silent)
+			log_warn("ingest.dead_letters_not_logged", F_U64("count", session->letters_silent));
+		session->letters_second = second;
+		session->letters_logged = session->letters_silent = 0;
 	}
-	if (ingest->letters_logged++ < LETTERS_LOGGED_PER_S)
+	if (session->letters_logged++ < LETTERS_LOGGED_PER_S)
 		log_warn("ingest.dead_letter", F_STR("topic", message->topic), F_STR("reason", reason),
 			 F_U64("bytes", message->payload.len));
 	else
-		ingest->letters_silent++;
+		session->letters_silent++;
 }
 
-static void put_letter(struct ingest *ingest, const struct held *held, const char *reason)
+static void put_letter(struct session *session, const struct held *held, const char *reason)
 {
 	const struct message *message = &held->message;
 	bool is_secret = held->handler && held->handler->secret;
@@ -176,8 +190,8 @@ static void put_letter(struct ingest *ingest, const struct held *held, const cha
 					     .payload_len = message->payload.len,
 					     .at_us = message->received_at_us,
 					     .key = message->key };
-	report_dead_letter(batch_report(ingest->batch), &row);
-	log_letter(ingest, message, reason);
+	report_dead_letter(batch_report(session->batch), &row);
+	log_letter(session, message, reason);
 }
 
 static bool is_data_failure(enum status st)
@@ -187,74 +201,105 @@ static bool is_data_failure(enum status st)
 
 /* Writes messages first..first+n in one transaction. When the database refuses the data, halves are tried until the offender is
  * alone; then it is a dead letter. */
-static enum status write_range(struct ingest *ingest, size_t first, size_t n, struct error *err)
+static enum status write_range(struct session *session, size_t first, size_t n, struct error *err)
 {
-	batch_clear(ingest->batch);
+	batch_clear(session->batch);
 	for (size_t i = first; i < first + n; i++) {
 		struct error why = { .status = STATUS_OK };
-		if (decode(ingest, &ingest->held[i], &why) != STATUS_OK)
-			put_letter(ingest, &ingest->held[i], why.text);
+		if (decode(session, &session->held[i], &why) != STATUS_OK)
+			put_letter(session, &session->held[i], why.text);
 	}
-	batch_finish(ingest->batch);
-	enum status st = store_report_write(ingest->store, batch_report(ingest->batch), err);
+	batch_finish(session->batch);
+	enum status st = store_report_write(session->store, batch_report(session->batch), err);
 	if (!is_data_failure(st))
 		return st;
 	if (n > 1) {
-		st = write_range(ingest, first, n / 2, err);
-		return st == STATUS_OK ? write_range(ingest, first + n / 2, n - n / 2, err) : st;
+		st = write_range(session, first, n / 2, err);
+		return st == STATUS_OK ? write_range(session, first + n / 2, n - n / 2, err) : st;
 	}
-	batch_clear(ingest->batch);
-	put_letter(ingest, &ingest->held[first], err->text);
-	return store_report_write(ingest->store, batch_report(ingest->batch), err);
+	batch_clear(session->batch);
+	put_letter(session, &session->held[first], err->text);
+	return store_report_write(session->store, batch_report(session->batch), err);
 }
 
-static enum status write_batch(struct ingest *ingest, struct error *err)
+static enum status write_batch(struct session *session, struct error *err)
 {
-	enum status st = find_known(ingest, err);
+	enum status st = find_known(session, err);
 	if (st == STATUS_OK)
-		st = write_range(ingest, 0, ingest->n_held, err);
+		st = write_range(session, 0, session->n_held, err);
 	return st;
 }
 
 /* --- the loop --- */
 
 /* Until the connection or the database fails, or the process stops. */
-static enum status consume(struct ingest *ingest, struct consumer *consumer, struct error *err)
+static enum status consume(struct session *session, struct consumer *consumer, struct error *err)
 {
 	enum status st = STATUS_OK;
-	while (st == STATUS_OK && !atomic_load(&ingest->stopping)) {
-		if (ingest->n_held == 0) /* messages may have come with the opening */
-			st = consumer_read(consumer, IDLE_MS, ingest->options.batch_wait_ms, err);
-		if (st == STATUS_OK && ingest->n_held > 0)
-			st = write_batch(ingest, err);
+	while (st == STATUS_OK && !atomic_load(&session->ingest->stopping)) {
+		if (session->n_held == 0) /* messages may have come with the opening */
+			st = consumer_read(consumer, IDLE_MS, session->ingest->options.batch_wait_ms, err);
+		if (st == STATUS_OK && session->n_held > 0)
+			st = write_batch(session, err);
 		if (st == STATUS_OK)
 			st = consumer_acknowledge(consumer, err); /* also keep-alive, when there was nothing */
 		if (st == STATUS_OK)
-			forget_all(ingest);
+			forget_all(session);
 	}
 	return st;
 }
 
-static enum status session(struct ingest *ingest, struct error *err)
+struct filters {
+	char texts[TOPICS_FILTERS_MAX][TOPICS_FILTER_BYTES_MAX];
+	const char *list[TOPICS_FILTERS_MAX];
+	size_t n;
+};
+
+static void list_filters(enum lane lane, struct filters *ret_filters)
 {
-	enum status st = ingest->store ? store_ping(ingest->store, err)
-				       : store_open(&ingest->options.store, &ingest->store, err);
-	if (st != STATUS_OK)
-		return st;
-	const struct consumer_options options = { .broker = ingest->options.broker,
-						  .filters = ingest->filter_list,
-						  .n_filters = topics_filters(ingest->filters),
-						  .take = take,
-						  .context = ingest };
+	ret_filters->n = topics_filters(lane, ret_filters->texts);
+	for (size_t i = 0; i < ret_filters->n; i++)
+		ret_filters->list[i] = ret_filters->texts[i];
+}
+
+static enum status open_and_consume(struct session *session, struct error *err)
+{
+	struct filters filters[N_LANES];
+	for (int lane = 0; lane < N_LANES; lane++)
+		list_filters((enum lane)lane, &filters[lane]);
+	const struct filters *wanted = &filters[session->lane], *unwanted = &filters[N_LANES - 1 - session->lane];
+	struct consumer_options options = { .broker = session->ingest->options.broker,
+					    .filters = wanted->list,
+					    .n_filters = wanted->n,
+					    .unwanted = unwanted->list,
+					    .n_unwanted = unwanted->n,
+					    .take = take,
+					    .context = session };
+	options.broker.client_id = session->client_id;
 	CLEANUP(consumer) struct consumer *consumer = NULL;
-	st = consumer_open(&options, &consumer, err);
+	enum status st = consumer_open(&options, &consumer, err);
 	if (st != STATUS_OK)
 		return st;
-	log_info("ingest.consuming", F_STR("client", options.broker.client_id), F_U64("filters", options.n_filters));
-	atomic_store(&ingest->consuming, true);
-	st = consume(ingest, consumer, err);
-	atomic_store(&ingest->consuming, false);
+	log_info("ingest.consuming", F_STR("client", session->client_id), F_U64("filters", options.n_filters));
+	atomic_store(&session->consuming, true);
+	atomic_store(&session->was_consuming, true);
+	st = consume(session, consumer, err);
+	atomic_store(&session->consuming, false);
 	return st;
+}
+
+/* An older version's one session gives up the control topics when it becomes the bulk session, so the control session comes first:
+ * between the two a message comes twice rather than never. */
+static bool is_turn(struct session *session)
+{
+	return session->lane == LANE_CONTROL || atomic_load(&session->ingest->sessions[LANE_CONTROL].was_consuming);
+}
+
+static enum status run_session(struct session *session, struct error *err)
+{
+	enum status st = session->store ? store_ping(session->store, err)
+					: store_open(&session->ingest->options.store, &session->store, err);
+	return st == STATUS_OK ? open_and_consume(session, err) : st;
 }
 
 static void wait_ms(const struct ingest *ingest, int ms)
@@ -265,17 +310,22 @@ static void wait_ms(const struct ingest *ingest, int ms)
 
 static void *run(void *context)
 {
-	struct ingest *ingest = context;
+	struct session *session = context;
+	const struct ingest *ingest = session->ingest;
 	int backoff_ms = BACKOFF_MIN_MS;
 	while (!atomic_load(&ingest->stopping)) {
+		if (!is_turn(session)) {
+			wait_ms(ingest, TURN_MS);
+			continue;
+		}
 		struct error err = { .status = STATUS_OK };
 		int64_t began_us = clock_monotonic_us();
-		enum status st = session(ingest, &err);
-		forget_all(ingest); /* the broker has them still */
+		enum status st = run_session(session, &err);
+		forget_all(session); /* the broker has them still */
 		if (st == STATUS_OK)
 			continue;
-		log_warn("ingest.interrupted", F_STR("status", status_name(st)), F_STR("reason", err.text),
-			 F_I64("retry_ms", backoff_ms));
+		log_warn("ingest.interrupted", F_STR("client", session->client_id), F_STR("status", status_name(st)),
+			 F_STR("reason", err.text), F_I64("retry_ms", backoff_ms));
 		if (clock_monotonic_us() - began_us > 10000000)
 			backoff_ms = BACKOFF_MIN_MS;
 		wait_ms(ingest, backoff_ms / 2 + (int)randombytes_uniform((unsigned)backoff_ms));
@@ -284,18 +334,44 @@ static void *run(void *context)
 	return NULL;
 }
 
+static enum status start_session(struct ingest *ingest, enum lane lane, struct error *err)
+{
+	struct session *session = &ingest->sessions[lane];
+	session->ingest = ingest;
+	session->lane = lane;
+	int len = snprintf(session->client_id, sizeof(session->client_id), "%s%s", ingest->options.broker.client_id,
+			   client_id_ends[lane]);
+	if (len < 0 || (size_t)len >= sizeof(session->client_id))
+		return error_set(err, STATUS_INVALID, "client id of ingest is too long");
+	session->arena = arena_new(SIZE_MAX / 2); /* bounded by take() */
+	session->batch = batch_new();
+	session->has_thread = pthread_create(&session->thread, NULL, run, session) == 0;
+	return session->has_thread ? STATUS_OK : error_set(err, STATUS_INTERNAL, "no thread for ingest");
+}
+
+static void stop_session(struct session *session)
+{
+	if (session->has_thread)
+		pthread_join(session->thread, NULL);
+	store_close(session->store);
+	batch_free(session->batch);
+	arena_free(session->arena);
+	free(session->held);
+}
+
 enum status ingest_start(const struct ingest_options *options, struct ingest **ret_ingest, struct error *err)
 {
 	struct ingest *ingest = calloc(1, sizeof(*ingest));
 	if (!ingest)
 		abort();
 	ingest->options = *options;
-	ingest->arena = arena_new(SIZE_MAX / 2); /* bounded by take() */
-	ingest->batch = batch_new();
-	for (size_t i = 0; i < TOPICS_FILTERS_MAX; i++)
-		ingest->filter_list[i] = ingest->filters[i];
-	if (pthread_create(&ingest->thread, NULL, run, ingest) != 0)
-		return error_set(err, STATUS_INTERNAL, "no thread for ingest");
+	for (int lane = 0; lane < N_LANES; lane++) {
+		enum status st = start_session(ingest, (enum lane)lane, err);
+		if (st != STATUS_OK) {
+			ingest_stop(ingest);
+			return st;
+		}
+	}
 	*ret_ingest = ingest;
 	return STATUS_OK;
 }
@@ -305,15 +381,16 @@ void ingest_stop(struct ingest *ingest)
 	if (!ingest)
 		return;
 	atomic_store(&ingest->stopping, true);
-	pthread_join(ingest->thread, NULL);
-	store_close(ingest->store);
-	batch_free(ingest->batch);
-	arena_free(ingest->arena);
-	free(ingest->held);
+	for (int lane = 0; lane < N_LANES; lane++)
+		stop_session(&ingest->sessions[lane]);
 	free(ingest);
 }
 
 bool ingest_is_consuming(struct ingest *ingest)
 {
-	return atomic_load(&ingest->consuming);
+	for (int lane = 0; lane < N_LANES; lane++) {
+		if (!atomic_load(&ingest->sessions[lane].consuming))
+			return false;
+	}
+	return true;
 }

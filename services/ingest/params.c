@@ -51,6 +51,6 @@ enum status handle_params_init(struct batch *batch, const struct message *messag
 {
 	enum status st = handle_params(batch, message, err);
 	if (st == STATUS_OK)
-		report_params_sweep(batch_report(batch), message->node_id, message->received_at_us);
+		report_params_full(batch_report(batch), message->node_id, message->received_at_us);
 	return st;
 }

@@ -10,21 +10,21 @@
 enum { SMALL = 4096, COUNTERS = 32768, NODE_DOCUMENT = JSON_BYTES_MAX };
 
 static const struct topic_handler topic_handlers[] = {
-	/* suffix, grouped, whole, payload limit, handler, secret */
-	{ "params/local", false, NULL, NODE_DOCUMENT, handle_params, false },
-	{ "params/local", true, NULL, NODE_DOCUMENT, handle_params, false },
-	{ "params/local/init", false, NULL, NODE_DOCUMENT, handle_params_init, false },
-	{ "config", false, NULL, NODE_DOCUMENT, handle_config, false },
-	{ "user/mapping", false, NULL, SMALL, handle_mapping, true },
-	{ "alert", false, NULL, SMALL, handle_alert, false },
-	{ "otafetch", false, NULL, SMALL, handle_ota_fetch, false },
-	{ "otastatus", false, NULL, SMALL, handle_ota_status, false },
-	{ "status", false, NULL, SMALL, handle_ota_status, false }, /* the textbook's name for it */
-	{ "certificate/request", false, NULL, SMALL, handle_certificate_request, false },
-	{ NULL, false, "cistern/presence/+", SMALL, handle_presence, false },
-	{ NULL, false, "cistern/broker", SMALL, handle_broker, false },
-	{ NULL, false, REVOCATION_STATE_TOPIC, SMALL, handle_broker_revocation, false },
-	{ NULL, false, "cistern/counters", COUNTERS, handle_broker_counters, false },
+	/* suffix, grouped, whole, payload limit, handler, secret, lane */
+	{ "params/local", false, NULL, NODE_DOCUMENT, handle_params, false, LANE_BULK },
+	{ "params/local", true, NULL, NODE_DOCUMENT, handle_params, false, LANE_BULK },
+	{ "params/local/init", false, NULL, NODE_DOCUMENT, handle_params_init, false, LANE_BULK },
+	{ "config", false, NULL, NODE_DOCUMENT, handle_config, false, LANE_CONTROL },
+	{ "user/mapping", false, NULL, SMALL, handle_mapping, true, LANE_CONTROL },
+	{ "alert", false, NULL, SMALL, handle_alert, false, LANE_CONTROL },
+	{ "otafetch", false, NULL, SMALL, handle_ota_fetch, false, LANE_CONTROL },
+	{ "otastatus", false, NULL, SMALL, handle_ota_status, false, LANE_CONTROL },
+	{ "status", false, NULL, SMALL, handle_ota_status, false, LANE_CONTROL }, /* the textbook's name for it */
+	{ "certificate/request", false, NULL, SMALL, handle_certificate_request, false, LANE_CONTROL },
+	{ NULL, false, "cistern/presence/+", SMALL, handle_presence, false, LANE_CONTROL },
+	{ NULL, false, "cistern/broker", SMALL, handle_broker, false, LANE_CONTROL },
+	{ NULL, false, REVOCATION_STATE_TOPIC, SMALL, handle_broker_revocation, false, LANE_CONTROL },
+	{ NULL, false, "cistern/counters", COUNTERS, handle_broker_counters, false, LANE_CONTROL },
 };
 
 static bool is_handler_of(const struct topic_handler *handler, const struct access_row *row)
@@ -94,11 +94,13 @@ static bool is_covered(const struct topic_handler *handler)
 	return false;
 }
 
-size_t topics_filters(char ret_filters[TOPICS_FILTERS_MAX][TOPICS_FILTER_BYTES_MAX])
+size_t topics_filters(enum lane lane, char ret_filters[TOPICS_FILTERS_MAX][TOPICS_FILTER_BYTES_MAX])
 {
 	size_t n = 0;
 	for (size_t i = 0; i < ARRAY_LEN(topic_handlers); i++) {
 		const struct topic_handler *handler = &topic_handlers[i];
+		if (handler->lane != lane)
+			continue;
 		if (!handler->suffix) {
 			(void)snprintf(ret_filters[n++], TOPICS_FILTER_BYTES_MAX, "%s", handler->whole);
 			continue;

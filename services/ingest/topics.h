@@ -2,7 +2,7 @@
  *
  * A handler turns one message into rows of a batch. It does no I/O. Handlers may see a message twice.
  *
- * Thread:  the ingest thread.
+ * Thread:  a session's thread.
  * Memory:  a message is borrowed for the call; the batch copies what it keeps.
  * Errors:  whatever a handler returns but OK makes the message a dead letter with the error's text as the reason.
  */
@@ -30,6 +30,10 @@ struct message {
 
 typedef enum status topic_handle(struct batch *batch, const struct message *message, struct error *err);
 
+/* Two sessions, so that a backlog of reports delays nothing else. What must stay in order among itself is in one lane; the place
+ * where order across lanes matters is settled in the database: see sql/queries/report.sql, report_full. */
+enum lane { LANE_CONTROL, LANE_BULK, N_LANES };
+
 struct topic_handler {
 	const char
 		*suffix; /* behind node/<id>/; its basic-ingest form comes from model/access.h. NULL: `whole` is used */
@@ -40,14 +44,15 @@ struct topic_handler {
 	size_t payload_max;
 	topic_handle *handle;
 	bool secret; /* a dead letter keeps no copy of the payload */
+	enum lane lane;
 };
 
 /* Finds the handler and fills the message's node id. NULL: nobody's topic. */
 const struct topic_handler *topics_find(const char *topic, struct message *message);
 
-/* The filters of all rows. Returns their number; the texts live as long as the process. */
+/* The filters of a lane's rows. Returns their number. */
 enum { TOPICS_FILTERS_MAX = 40, TOPICS_FILTER_BYTES_MAX = 96 };
-size_t topics_filters(char ret_filters[TOPICS_FILTERS_MAX][TOPICS_FILTER_BYTES_MAX]);
+size_t topics_filters(enum lane lane, char ret_filters[TOPICS_FILTERS_MAX][TOPICS_FILTER_BYTES_MAX]);
 
 /* The handlers, one subject a file. */
 topic_handle handle_config;

@@ -8,9 +8,10 @@
 
 enum { COLUMNS_MAX = 9 };
 
-/* The statements of a batch, in the order in which they are sent: presence after the broker's start, the sweep after the
- * values and the configurations, a certificate's first use after presence, which has locked the nodes by then. */
+/* The statements of a batch, in the order in which they are sent: full reports before the values, the sweep after the values and the
+ * configurations, presence after the broker's start, a certificate's first use after presence, which has locked the nodes by then. */
 enum table {
+	TABLE_FULL,
 	TABLE_PARAMS,
 	TABLE_CONFIG,
 	TABLE_SWEEP,
@@ -35,6 +36,7 @@ struct table_form {
 
 /* Column order: the unnest() of each statement in sql/queries/report.sql. */
 static const struct table_form forms[N_TABLES] = {
+	[TABLE_FULL] = { QUERY_REPORT_FULL, 2, { COLUMN_TEXT, COLUMN_BIGINT }, false },
 	[TABLE_PARAMS] = { QUERY_REPORT_PARAMS,
 			   5,
 			   { COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_BIGINT },
@@ -44,7 +46,7 @@ static const struct table_form forms[N_TABLES] = {
 			   { COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT, COLUMN_TEXT,
 			     COLUMN_BIGINT },
 			   false },
-	[TABLE_SWEEP] = { QUERY_REPORT_PARAMS_SWEEP, 2, { COLUMN_TEXT, COLUMN_BIGINT }, false },
+	[TABLE_SWEEP] = { QUERY_REPORT_PARAMS_SWEEP, 1, { COLUMN_TEXT }, false },
 	[TABLE_PRESENCE] = { QUERY_REPORT_PRESENCE,
 			     5,
 			     { COLUMN_TEXT, COLUMN_BOOLEAN, COLUMN_BIGINT, COLUMN_BIGINT, COLUMN_TEXT },
@@ -166,11 +168,18 @@ void report_param(struct report *report, const char *node_id, const char *device
 	column_put_i64(&columns[4], at_us);
 }
 
-void report_params_sweep(struct report *report, const char *node_id, int64_t at_us)
+/* at_us 0: it is the configuration that came. */
+static void put_full(struct report *report, const char *node_id, int64_t at_us)
 {
-	struct column *columns = report->columns[TABLE_SWEEP];
+	struct column *columns = report->columns[TABLE_FULL];
 	put_text(&columns[0], node_id);
 	column_put_i64(&columns[1], at_us);
+	put_text(&report->columns[TABLE_SWEEP][0], node_id);
+}
+
+void report_params_full(struct report *report, const char *node_id, int64_t at_us)
+{
+	put_full(report, node_id, at_us);
 }
 
 void report_config(struct report *report, const struct config_row *row)
@@ -183,6 +192,7 @@ void report_config(struct report *report, const struct config_row *row)
 	put_text(&columns[4], row->model);
 	put_text(&columns[5], row->fw_version);
 	column_put_i64(&columns[6], row->at_us);
+	put_full(report, row->node_id, 0);
 }
 
 static void put_presence(struct column *columns, const struct presence_row *row)

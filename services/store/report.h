@@ -38,7 +38,7 @@ void report_clear(struct report *report);
 void report_param(struct report *report, const char *node_id, const char *device, const char *param,
 		  struct json_slice value, int64_t at_us);
 /* A full report came at at_us: older parameters that the configuration does not name go. */
-void report_params_sweep(struct report *report, const char *node_id, int64_t at_us);
+void report_params_full(struct report *report, const char *node_id, int64_t at_us);
 
 struct config_row {
 	const char *node_id;

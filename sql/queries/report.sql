@@ -13,19 +13,32 @@ ON CONFLICT (node_id, device, param) DO UPDATE
 SET value = excluded.value, received_at = excluded.received_at,
     version = p.version + (p.value::text IS DISTINCT FROM excluded.value::text)::integer;
 
--- After a full report (params/local/init): what it did not name goes, if the node's configuration does not name it either
--- (mqtt.md 4.2). Without a configuration nothing goes.
+-- The nodes of which a full report (at its time) or a configuration (0) is in this batch. Before anything else, so that of the two
+-- whichever is committed second sees the first.
+-- name: report_full
+INSERT INTO node_full_report AS f (node_id, received_at)
+SELECT u.node_id, time_us(max(nullif(u.at, 0)))
+FROM unnest($1::text[], $2::bigint[]) AS u (node_id, at)
+GROUP BY u.node_id ORDER BY u.node_id
+ON CONFLICT (node_id) DO UPDATE SET received_at = greatest(f.received_at, excluded.received_at);
+
+-- After a full report or a configuration, whichever is committed second: what the report did not name goes, if the node's configuration
+-- does not name it either (mqtt.md 4.2). Without a configuration nothing goes. Rows are locked in the order of report_params.
 -- name: report_params_sweep
-DELETE FROM node_param p USING unnest($1::text[], $2::bigint[]) AS r (node_id, at), node_config c
-WHERE p.node_id = r.node_id AND c.node_id = r.node_id AND p.received_at < time_us(r.at)
-AND NOT EXISTS (
-    SELECT FROM json_array_elements(CASE json_typeof(c.config->'devices') WHEN 'array' THEN c.config->'devices' ELSE '[]' END) d,
-                json_array_elements(CASE json_typeof(d->'params') WHEN 'array' THEN d->'params' ELSE '[]' END) q
-    WHERE d->>'name' = p.device AND q->>'name' = p.param)
-AND NOT EXISTS (
-    SELECT FROM json_array_elements(CASE json_typeof(c.config->'services') WHEN 'array' THEN c.config->'services' ELSE '[]' END) d,
-                json_array_elements(CASE json_typeof(d->'params') WHEN 'array' THEN d->'params' ELSE '[]' END) q
-    WHERE d->>'name' = p.device AND q->>'name' = p.param);
+DELETE FROM node_param p USING (
+    SELECT q.node_id, q.device, q.param
+    FROM node_param q JOIN node_full_report f ON f.node_id = q.node_id JOIN node_config c ON c.node_id = q.node_id
+    WHERE q.node_id = ANY ($1::text[]) AND q.received_at < f.received_at
+    AND NOT EXISTS (
+        SELECT FROM json_array_elements(CASE json_typeof(c.config->'devices') WHEN 'array' THEN c.config->'devices' ELSE '[]' END) d,
+                    json_array_elements(CASE json_typeof(d->'params') WHEN 'array' THEN d->'params' ELSE '[]' END) n
+        WHERE d->>'name' = q.device AND n->>'name' = q.param)
+    AND NOT EXISTS (
+        SELECT FROM json_array_elements(CASE json_typeof(c.config->'services') WHEN 'array' THEN c.config->'services' ELSE '[]' END) d,
+                    json_array_elements(CASE json_typeof(d->'params') WHEN 'array' THEN d->'params' ELSE '[]' END) n
+        WHERE d->>'name' = q.device AND n->>'name' = q.param)
+    ORDER BY q.node_id, q.device, q.param FOR UPDATE OF q) gone
+WHERE p.node_id = gone.node_id AND p.device = gone.device AND p.param = gone.param;
 
 -- name: report_config
 INSERT INTO node_config (node_id, config, node_name, node_type, model, fw_version, received_at)

@@ -90,7 +90,9 @@ class Broker:
         ports = iter([self.port, self.service_port])
         changed = []
         for line in lines:
-            if line.startswith("listener "):
+            if "daemon.sock" in line:
+                line = line.replace(line.split()[-1], f"{folder}/daemon.sock")
+            elif line.startswith("listener "):
                 line = f"listener {next(ports)} 127.0.0.1"
             elif line.startswith("persistence_location"):
                 line = f"persistence_location {folder}/"

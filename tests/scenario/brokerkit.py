@@ -188,6 +188,7 @@ class Broker:
         self.log_path = self.folder / "broker.log"
         self.store = self.folder / "store"
         self.store.mkdir(exist_ok=True)
+        self.socket_path = f"/tmp/cistern-test-{self.service_port}.sock"  # short: a test's folder may be too long for a socket
         self.set_path = self.folder / "revocations"
         self.local_path = self.folder / "revocations.local"
         self.set_path.write_bytes(set_file())
@@ -198,6 +199,7 @@ class Broker:
             "NODE_BIND": "127.0.0.1",
             "SERVICE_PORT": self.service_port,
             "SERVICE_BIND": "127.0.0.1",
+            "SERVICE_SOCKET": self.socket_path,
             "PERSISTENCE_DIR": self.store,
             "PLUGIN": PLUGIN,
             "NODE_CA_DIR": self.pki.node_ca_dir,
@@ -261,6 +263,7 @@ class Broker:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait(timeout)
+        pathlib.Path(self.socket_path).unlink(missing_ok=True)
         return self.process.returncode if self.process else None
 
     def log(self):

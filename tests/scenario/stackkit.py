@@ -314,18 +314,20 @@ class Stack:
         return True
 
     def settle(self):
-        """Until everything that the broker acknowledged before this call is committed: the daemon takes messages in order,
-        so a message behind them is the event."""
+        """Until everything that the broker acknowledged before this call is committed: each of the daemon's two sessions takes messages in
+        order, so a message behind them in each is the event."""
         if not hasattr(self, "_marker"):
             self._marker = (self.node(), itertools.count(1))
         node, numbers = self._marker
         number = next(numbers)
-        self._publish_marker(node, json.dumps({"Marker": {"n": number}}))
-        wait_for(lambda: node.stored().get("Marker", {}).get("n") == str(number), what="marker in the database")
+        self._publish_marker(node, "params/local", json.dumps({"Marker": {"n": number}}))
+        self._publish_marker(node, "otafetch", json.dumps({"fw_version": str(number)}))
+        wait_for(lambda: node.stored().get("Marker", {}).get("n") == str(number)
+                 and self.sql("SELECT 1 FROM ota_fetch WHERE node_id = %s AND fw_version = %s", node.id, str(number)), what="markers in the database")
 
-    def _publish_marker(self, node, payload):
+    def _publish_marker(self, node, suffix, payload):
         """On a kept connection: a node may not connect as often as tests settle."""
-        topic = f"node/{node.id}/params/local"
+        topic = f"node/{node.id}/{suffix}"
         try:
             self._marker_client.publish(topic, payload)
         except (AttributeError, OSError, brokerkit.Refused):  # none yet, or the broker has closed it

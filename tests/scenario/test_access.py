@@ -5,8 +5,10 @@ message is not among what it gets up to a marker that the same node publishes af
 """
 
 import itertools
+import os
 import socket
 import ssl
+import subprocess
 
 import pytest
 from brokerkit import ONE_DAY, Broker, Client, Pki, Refused, free_ports
@@ -448,6 +450,40 @@ def test_a_service_needs_a_known_name_and_its_own_client_ids(broker, pki):
     assert refused(broker, pki.service("cisternd"), "cisternd", port=port)
     assert refused(broker, pki.service("health"), "cistern.ingest", port=port)
     assert not refused(broker, pki.service("cisternd"), "cistern.x", port=port)
+
+
+def over_socket(path, client_id):
+    """mosquitto_pub's exit code for a QoS 1 publish over a unix socket: 5 is CONNACK's `not authorised`, 0 a PUBACK."""
+    return subprocess.run(["mosquitto_pub", "--unix", path, "-i", client_id, "-t", f"node/{A}/params/remote", "-m", "over the socket", "-q", "1"],
+                          capture_output=True, timeout=20).returncode
+
+
+def test_whoever_opens_the_service_socket_is_the_daemon_and_nobody_else(broker, observer):
+    assert over_socket(broker.socket_path, "cistern.x") == 0
+    observer.take_until(lambda m: m.payload == b"over the socket")
+    for client_id in (A2, "cisternd", "health"):
+        assert over_socket(broker.socket_path, client_id) == 5
+
+
+def test_the_service_socket_is_closed_to_strangers(broker):
+    assert os.stat(broker.socket_path).st_mode & 0o777 == 0o770
+
+
+def test_a_unix_listener_that_is_not_the_service_socket_admits_nobody(tmp_path, pki):
+    for options in ({"service_socket": None}, {"service_socket": "/nowhere/else.sock"}):
+        folder = tmp_path / str(options["service_socket"]).replace("/", "_")
+        folder.mkdir(mode=0o700)
+        with Broker(folder, pki, options) as broker:
+            assert over_socket(broker.socket_path, "cistern.x") == 5
+
+
+def test_without_a_certificate_nobody_gets_in_over_tcp(tmp_path, pki):
+    port = free_ports(1)[0]
+    settings = [f"listener {port} 127.0.0.1"]
+    with Broker(tmp_path, pki, settings=settings):
+        result = subprocess.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(port), "-i", "cistern.x", "-t", "x", "-m", "x", "-q", "1"],
+                                capture_output=True, timeout=20)
+        assert result.returncode == 5
 
 
 def test_a_username_is_ignored(broker, pki):

@@ -118,6 +118,12 @@ make_layout() {
 	install -d -m 711 "$home"/{ca,secrets}     # a service reaches the one thing in there that is its own
 	install -d -m 700 "$home"/{broker,signer,ca/node,keys/broker,keys/cisternd}
 	give -R mosquitto: "$home/broker" "$home/keys/broker"
+	# The daemon's way to the broker: its group gets in, and the socket takes the folder's group. Too long for a socket: over TLS then.
+	service_socket=$home/run/broker/daemon.sock
+	[ ${#service_socket} -le 107 ] || service_socket=
+	install -d -m 700 "$home/run/broker"
+	give mosquitto:cistern "$home/run/broker"
+	chmod 2750 "$home/run/broker"
 	give -R cistern: "$home/keys/cisternd"
 	give -R cistern-signer: "$home/signer" "$home/ca/node"
 	let_services_in
