@@ -93,16 +93,26 @@ class DatabaseProxy:
         return data, is_first
 
 
+def set_daemon(stack, **settings):
+    """Starts the stack's daemon again with other settings, which last until the stack itself is started again. Gives the former
+    values."""
+    path = stack.home / "etc" / "cistern.conf"
+    text, former = path.read_text(), {}
+    for name, value in settings.items():
+        former[name] = re.search(rf"^{name} = (.*)$", text, re.M)[1]
+        text = text.replace(f"\n{name} = {former[name]}\n", f"\n{name} = {value}\n", 1)
+    path.write_text(text)
+    stack.kill("cisternd")
+    return former
+
+
 def put_between(stack):
     """A proxy through which the stack's daemon alone speaks with the database. The daemon is started again for it."""
-    settings = stack.home / "etc" / "cistern.conf"
-    text = settings.read_text()
-    url = re.search(r"^database_url = (.*)$", text, re.M)[1]
+    url = re.search(r"^database_url = (.*)$", (stack.home / "etc" / "cistern.conf").read_text(), re.M)[1]
     host = re.search(r"host=([^&]+)", url)[1]
     folder = stack.home.parent / "pg-proxy"
     folder.mkdir()
     folder.chmod(0o755)
     proxy = DatabaseProxy(str(folder / ".s.PGSQL.5432"), f"{host.replace('%2F', '/')}/.s.PGSQL.5432")
-    settings.write_text(text.replace(f"database_url = {url}", f"database_url = {url.replace(host, str(folder).replace('/', '%2F'))}", 1))
-    stack.kill("cisternd")
+    set_daemon(stack, database_url=url.replace(host, str(folder).replace("/", "%2F")))
     return proxy

@@ -7,7 +7,7 @@ acknowledgement gets lost.
     link.lose_acknowledgements()    # the daemon's PUBACKs vanish from now on,
     link.cut()                      # until the connections are cut: the broker then repeats what it saw no PUBACK for
 
-A window is what could be read at once, WINDOW messages at most. Of a message that comes twice the broker sees the second PUBACK only:
+A window is what comes within GATHER_S, WINDOW messages at most. Of a message that comes twice the broker sees the second PUBACK only:
 it is the broker's until its last copy is committed.
 
 TLS ends here on both sides, with the broker's server certificate towards the daemon and the daemon's own towards the broker.
@@ -19,10 +19,12 @@ import socket
 import ssl
 import struct
 import threading
+import time
 
 from portkit import free_ports
+from proxykit import set_daemon
 
-WINDOW = 200
+WINDOW, GATHER_S = 200, 0.05
 PUBLISH, PUBACK, DUP = 3, 4, 0x08
 
 
@@ -94,10 +96,13 @@ class Connection(threading.Thread):
         self.daemon_side, self.broker_side = daemon, broker
         self.expected = {}  # message id: PUBACKs of it that are still to come
         self.kept = {daemon: b"", broker: b""}
+        self.window, self.window_ends = [], 0.0
 
     def run(self):
         try:
             while not self.link.closed and self in self.link.connections:
+                if self.window and time.monotonic() >= self.window_ends:
+                    self._send(self.daemon_side, b"".join(self._close_window()))
                 for end in self._readable():
                     data = self._read(end)
                     if data is None:
@@ -114,7 +119,8 @@ class Connection(threading.Thread):
 
     def _readable(self):
         pending = [end for end in self.ends if end.pending()]
-        return pending or select.select(self.ends, [], [], 0.1)[0]
+        left_s = max(0.0, self.window_ends - time.monotonic()) if self.window else 0.1
+        return pending or select.select(self.ends, [], [], left_s)[0]
 
     @staticmethod
     def _read(end):
@@ -133,20 +139,21 @@ class Connection(threading.Thread):
                 select.select([], [end], [], 0.1)
 
     def _to_daemon(self, packets):
-        out, window = [], []
+        out = []
         for packet in packets:
-            if kind(packet) == PUBLISH and packet[0] & 0x06 == 0x02:
-                window.append(packet)
-                if len(window) < WINDOW:
-                    continue
-            out += self._changed(window)
-            window = []
-            if kind(packet) != PUBLISH or packet[0] & 0x06 != 0x02:
-                out.append(packet)
-        self._send(self.daemon_side, b"".join(out + self._changed(window)))
+            if kind(packet) == PUBLISH and packet[0] & 0x06 == 0x02 and self.link.changes():
+                if not self.window:
+                    self.window_ends = time.monotonic() + GATHER_S
+                self.window.append(packet)
+                if len(self.window) == WINDOW:
+                    out += self._close_window()
+            else:
+                out += [*self._close_window(), packet]
+        self._send(self.daemon_side, b"".join(out))
 
-    def _changed(self, window):
-        link = self.link
+    def _close_window(self):
+        link, window = self.link, self.window
+        self.window = []
         with link.lock:
             if link.shuffle and len(window) > 1:
                 before, window = window, shuffled(window, link.shuffle)
@@ -213,6 +220,9 @@ class RepeatingLink:
             self.connections.add(connection)
             connection.start()
 
+    def changes(self):
+        return self.shuffle or self.repeat or self.losing
+
     def lose_acknowledgements(self):
         self.losing = True
 
@@ -232,14 +242,10 @@ class RepeatingLink:
 
 
 def put_between(stack):
-    settings = stack.home / "etc" / "cistern.conf"
-    service_port = int(stack.environment["CISTERN_SERVICE_PORT"])
     (port,) = free_ports(1)
     keys = stack.home / "keys"
-    link = RepeatingLink(port, service_port, (keys / "broker" / "server.crt", keys / "broker" / "server.key"),
+    link = RepeatingLink(port, int(stack.environment["CISTERN_SERVICE_PORT"]),
+                         (keys / "broker" / "server.crt", keys / "broker" / "server.key"),
                          (keys / "cisternd" / "cisternd.crt", keys / "cisternd" / "cisternd.key"), stack.ca_file)
-    text = settings.read_text()
-    assert f"broker_port = {service_port}\n" in text
-    settings.write_text(text.replace(f"broker_port = {service_port}\n", f"broker_port = {port}\n"))
-    stack.kill("cisternd")
+    set_daemon(stack, broker_port=port, broker_socket="")
     return link
