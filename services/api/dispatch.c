@@ -6,6 +6,7 @@
 
 #include "api/handlers.h"
 #include "api/limiter.h"
+#include "api/meter.h"
 #include "api/origins.h"
 #include "api/representation.h"
 #include "api/routes.h"
@@ -56,6 +57,8 @@ static enum dispatch_next finish(struct request *request, enum status status, co
 	if ((reply->http == 503 || reply->http == 429) && reply->retry_after_s == 0)
 		reply->retry_after_s = RETRY_AFTER_S;
 	representation_choose(request);
+	api_meter_answered(request->options->meter, request->route, reply->http,
+			   clock_monotonic_us() - request->began_at_us);
 	log_request(request, status, err);
 	return DISPATCH_REPLY;
 }

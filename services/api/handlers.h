@@ -16,6 +16,7 @@ enum status documents_openapi(struct request *request, struct error *err);
 enum status documents_page(struct request *request, struct error *err);
 enum status documents_style(struct request *request, struct error *err);
 enum status root_ready(struct request *request, struct error *err);
+enum status metrics_get(struct request *request, struct error *err);
 
 /* ca_handlers.c */
 enum status ca_crl(struct request *request, struct error *err);

@@ -50,6 +50,7 @@ extern const struct route_doc doc_root_versions;
 extern const struct route_doc doc_root_mqtt_host;
 extern const struct route_doc doc_root_alive;
 extern const struct route_doc doc_root_ready;
+extern const struct route_doc doc_metrics_get;
 extern const struct route_doc doc_documents_openapi;
 extern const struct route_doc doc_documents_page;
 extern const struct route_doc doc_documents_style;

@@ -35,6 +35,8 @@ const struct route routes[] = {
 	  &doc_root_alive },
 	{ METHOD_GET, "/readyz", WHO_ANYONE, OBJECT_NONE, NO_BODY, RATE_PROBE, root_ready, LANE_NONE, NULL,
 	  &doc_root_ready },
+	{ METHOD_GET, "/metrics", WHO_VIEWER, OBJECT_FLEET, NO_BODY, RATE_USER, metrics_get, LANE_NONE, NULL,
+	  &doc_metrics_get },
 	{ METHOD_GET, "/openapi.json", WHO_ANYONE, OBJECT_NONE, NO_BODY, RATE_PROBE, documents_openapi, LANE_NONE, NULL,
 	  &doc_documents_openapi, .polled = true },
 	{ METHOD_GET, "/docs/api", WHO_ANYONE, OBJECT_NONE, NO_BODY, RATE_PROBE, documents_page, LANE_NONE, NULL,

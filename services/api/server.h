@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 
 #include "api/api.h"
 #include "api/lane.h"
@@ -41,6 +42,7 @@ struct listener {
 struct api {
 	struct api_options options;
 	struct documents *documents;
+	struct api_meter *meter;
 	struct limiter *limiter;
 	struct watch *watch;
 	struct lane *lanes[N_LANES];
@@ -101,6 +103,10 @@ struct listener_options {
 	int port;
 	const char *cert_file, *key_file; /* NULL: plain */
 };
+
+/* A numeric address as the system takes it. */
+MUST_CHECK enum status listener_address(const char *bind, int port_number, struct sockaddr_storage *ret_address,
+					struct error *err);
 
 MUST_CHECK enum status listener_start(struct api *api, const struct listener_options *options,
 				      struct listener *ret_listener, struct error *err);

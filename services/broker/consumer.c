@@ -177,23 +177,33 @@ enum status consumer_open(const struct consumer_options *options, struct consume
 	return STATUS_OK;
 }
 
+/* How long to wait for the next message: for a first one idle_ms, after it until gather_until_us, which is set then. */
+static int wait_for_next_ms(const struct consumer *consumer, size_t n_before, int idle_ms, int gather_ms,
+			    int64_t *gather_until_us)
+{
+	if (consumer->n_taken == n_before)
+		return idle_ms;
+	int64_t now_us = clock_monotonic_us();
+	if (*gather_until_us == 0)
+		*gather_until_us = now_us + gather_ms * 1000;
+	return now_us < *gather_until_us ? (int)((*gather_until_us - now_us + 999) / 1000) : 0;
+}
+
 enum status consumer_read(struct consumer *consumer, int idle_ms, int gather_ms, struct error *err)
 {
 	consumer->full = false;
-	size_t taken_before = consumer->n_taken;
+	size_t n_before = consumer->n_taken;
 	int64_t gather_until_us = 0;
 	enum status st = client_status(mosquitto_loop_misc(consumer->client), "keeping alive", err);
 	while (st == STATUS_OK && !consumer->full) {
-		int wait_ms = idle_ms;
-		if (consumer->n_taken > taken_before) {
-			int64_t now_us = clock_monotonic_us();
-			if (gather_until_us == 0)
-				gather_until_us = now_us + gather_ms * 1000;
-			wait_ms = now_us < gather_until_us ? (int)((gather_until_us - now_us + 999) / 1000) : 0;
-		}
-		if (!is_readable(consumer, wait_ms))
+		size_t n_last = consumer->n_taken;
+		st = read_packet(
+			consumer,
+			err); /* the socket never blocks: asking it is cheaper than poll(), and mostly it has something */
+		if (st != STATUS_OK || consumer->n_taken > n_last)
+			continue;
+		if (!is_readable(consumer, wait_for_next_ms(consumer, n_before, idle_ms, gather_ms, &gather_until_us)))
 			break;
-		st = read_packet(consumer, err);
 	}
 	return st;
 }

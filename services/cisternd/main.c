@@ -13,8 +13,11 @@
 #include "account/account.h"
 #include "account/oidc.h"
 #include "api/api.h"
+#include "api/metrics_listener.h"
 #include "api/origins.h"
 #include "base/log.h"
+#include "base/metrics.h"
+#include "base/process_metrics.h"
 #include "broker/publisher.h"
 #include "claim/claim.h"
 #include "claim/registrar.h"
@@ -38,7 +41,10 @@ enum {
 
 struct app {
 	struct config config;
-	char broker_name[SETTING_TEXT_MAX + 8]; /* host:port, what it says of itself is kept under this name */
+	struct metrics *metrics;
+	struct process_metrics *process;
+	struct metrics_listener *metrics_listener; /* NULL: not wanted */
+	char broker_name[SETTING_TEXT_MAX + 8];    /* host:port, what it says of itself is kept under this name */
 	struct broker_options publisher_broker;
 	struct publisher *publisher;
 	struct mailer *mailer;
@@ -68,24 +74,29 @@ static int usage(int status)
 	return status;
 }
 
-static struct broker_options broker_options(const struct config *config, const char *client_id)
+static struct broker_options broker_options(const struct app *app, const char *client_id)
 {
+	const struct config *config = &app->config;
 	return (struct broker_options){ .host = config->broker_host,
 					.socket = config->broker_socket,
 					.port = (int)config->broker_port,
 					.ca_file = config->broker_ca_file,
 					.cert_file = config->broker_cert_file,
 					.key_file = config->broker_key_file,
+					.name = app->broker_name,
+					.metrics = app->metrics,
 					.client_id = client_id };
 }
 
-static struct store_options store_options(const struct config *config, const char *name, int statement_timeout_ms)
+static struct store_options store_options(const struct app *app, const char *name, int statement_timeout_ms)
 {
+	const struct config *config = &app->config;
 	return (struct store_options){ .url = config->database_url,
 				       .password_file = config->database_password_file,
 				       .role = config->database_role,
 				       .name = name,
-				       .statement_timeout_ms = statement_timeout_ms };
+				       .statement_timeout_ms = statement_timeout_ms,
+				       .metrics = app->metrics };
 }
 
 /* True when one of the signals that end us came within the time. */
@@ -119,7 +130,7 @@ static int wait_for_stop(const struct app *app, const sigset_t *signals)
 /* A database that is away is waited for; one without our schema is the operator's to mend. */
 static enum status wait_for_database(const struct app *app, const sigset_t *signals, struct error *err)
 {
-	struct store_options options = store_options(&app->config, "cisternd start", API_STATEMENT_MS);
+	struct store_options options = store_options(app, "cisternd start", API_STATEMENT_MS);
 	for (;;) {
 		CLEANUP(store) struct store *store = NULL;
 		enum status st = store_open(&options, &store, err);
@@ -147,6 +158,21 @@ static bool is_consuming(void *context)
 
 /* --- each room's options from the settings --- */
 
+/* Before the database is there: somebody may be looking why it is not. */
+static enum status start_metrics(struct app *app, struct error *err)
+{
+	const struct config *config = &app->config;
+	app->metrics = metrics_new();
+	app->process = process_metrics_start(app->metrics);
+	if (config->metrics_port == 0)
+		return STATUS_OK;
+	const struct metrics_listener_options options = { .bind = config->metrics_bind,
+							  .port = (int)config->metrics_port,
+							  .token_file = config->metrics_token_file,
+							  .metrics = app->metrics };
+	return metrics_listener_start(&options, &app->metrics_listener, err);
+}
+
 static enum status start_mailer(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
@@ -157,6 +183,7 @@ static enum status start_mailer(struct app *app, struct error *err)
 						.ca_file = config->smtp_ca_file,
 						.template_dir = config->mail_template_dir,
 						.queue_max = (size_t)config->mail_queue_max,
+						.metrics = app->metrics,
 						.app_name = config->mail_app_name };
 	return mailer_start(&options, &app->mailer, err);
 }
@@ -198,7 +225,7 @@ static enum status start_oidc(struct app *app, struct error *err)
 
 static enum status start_publisher(struct app *app, struct error *err)
 {
-	app->publisher_broker = broker_options(&app->config, "cistern.publisher");
+	app->publisher_broker = broker_options(app, "cistern.publisher");
 	return publisher_start(&app->publisher_broker, &app->publisher, err);
 }
 
@@ -223,7 +250,7 @@ static enum status start_claim(struct app *app, struct error *err)
 static enum status start_renewal(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
-	const struct renewal_options options = { .store = store_options(config, "cisternd renewal", API_STATEMENT_MS),
+	const struct renewal_options options = { .store = store_options(app, "cisternd renewal", API_STATEMENT_MS),
 						 .signer = signer_options(config),
 						 .publisher = app->publisher };
 	return renewal_start(&options, &app->renewal, err);
@@ -233,7 +260,7 @@ static enum status start_registrar(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
 	const struct registrar_options options = {
-		.store = store_options(config, "cisternd registrar", INGEST_STATEMENT_MS),
+		.store = store_options(app, "cisternd registrar", INGEST_STATEMENT_MS),
 		.import = { .trust_dir = config->node_trust_dir, .signer = signer_options(config) }
 	};
 	return registrar_start(&options, &app->registrar, err);
@@ -242,9 +269,10 @@ static enum status start_registrar(struct app *app, struct error *err)
 static enum status start_ingest(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
-	const struct ingest_options options = { .broker = broker_options(config, "cistern.ingest"),
+	const struct ingest_options options = { .broker = broker_options(app, "cistern.ingest"),
 						.broker_name = app->broker_name,
-						.store = store_options(config, "cisternd ingest", INGEST_STATEMENT_MS),
+						.store = store_options(app, "cisternd ingest", INGEST_STATEMENT_MS),
+						.metrics = app->metrics,
 						.batch_max = (int)config->ingest_batch_max,
 						.batch_wait_ms = (int)config->ingest_batch_wait_ms };
 	return ingest_start(&options, &app->ingest, err);
@@ -254,7 +282,7 @@ static enum status start_revocation(struct app *app, struct error *err)
 {
 	const struct revocation_options options = {
 		.broker_name = app->broker_name,
-		.store = store_options(&app->config, "cisternd revocation", API_STATEMENT_MS),
+		.store = store_options(app, "cisternd revocation", API_STATEMENT_MS),
 		.publisher = app->publisher,
 	};
 	return revocation_start(&options, &app->revocation, err);
@@ -263,7 +291,7 @@ static enum status start_revocation(struct app *app, struct error *err)
 static enum status start_crl(struct app *app, struct error *err)
 {
 	const struct crl_options options = {
-		.store = store_options(&app->config, "cisternd crl", API_STATEMENT_MS),
+		.store = store_options(app, "cisternd crl", API_STATEMENT_MS),
 		.signer = signer_options(&app->config),
 		.file = app->config.crl_file,
 	};
@@ -289,12 +317,18 @@ static enum status start_api(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
 	const struct api_options options = {
-		.store = store_options(config, "cisternd api", API_STATEMENT_MS),
+		.store = store_options(app, "cisternd api", API_STATEMENT_MS),
 		.account = app->account,
 		.oidc = app->oidc,
 		.publisher = app->publisher,
 		.claim = app->claim,
 		.signer = signer_options(config),
+		.metrics = app->metrics,
+		.certificates = { { "api", config->api_tls_cert_file },
+				  { "daemon", config->broker_cert_file },
+				  { "service_ca", config->broker_ca_file },
+				  { "server_ca", config->ca_file },
+				  { "node_ca", config->node_trust_dir } },
 		.probes = { { "broker", is_publishing, app }, { "ingest", is_consuming, app } },
 		.bind = config->api_bind,
 		.port = (int)config->api_port,
@@ -345,7 +379,8 @@ static void stop(struct app *app)
 {
 	(void)signal(SIGALRM, leave_now);
 	(void)alarm(STOP_S);
-	oidc_stop(app->oidc); /* else a slow provider would keep the API */
+	metrics_listener_stop(app->metrics_listener); /* it looks at all the others */
+	oidc_stop(app->oidc);                         /* else a slow provider would keep the API */
 	api_stop(app->api);
 	crl_stop(app->crl);
 	revocation_stop(app->revocation);
@@ -357,6 +392,8 @@ static void stop(struct app *app)
 	oidc_close(app->oidc);
 	account_close(app->account);
 	mailer_stop(app->mailer);
+	process_metrics_stop(app->process);
+	metrics_free(app->metrics);
 }
 
 static int run(struct app *app)
@@ -373,9 +410,14 @@ static int run(struct app *app)
 	(void)snprintf(app->broker_name, sizeof(app->broker_name), "%s:%d", app->config.broker_host,
 		       (int)app->config.broker_port);
 	struct error err = { .status = STATUS_OK };
-	enum status st = wait_for_database(app, &signals, &err);
-	if (st == STATUS_UNAVAILABLE)
-		return EXIT_SUCCESS; /* told to stop while waiting */
+	enum status st = start_metrics(app, &err);
+	if (st == STATUS_OK) {
+		st = wait_for_database(app, &signals, &err);
+		if (st == STATUS_UNAVAILABLE) { /* told to stop while waiting */
+			stop(app);
+			return EXIT_SUCCESS;
+		}
+	}
 	if (st == STATUS_OK)
 		st = start(app, &err);
 	if (st == STATUS_OK) {

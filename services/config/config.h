@@ -19,6 +19,8 @@ struct config {
 	setting_text api_bind, api_tls_bind, api_tls_cert_file, api_tls_key_file, api_cors_origins, api_cors_origin;
 	setting_text api_public_url;
 	int64_t api_port, api_tls_port, api_threads, api_connections_max, api_connections_per_address_max;
+	setting_text metrics_bind, metrics_token_file;
+	int64_t metrics_port;
 	setting_text mqtt_host, mqtt_cred_host;
 	setting_text token_key_file, token_issuer;
 	int64_t access_token_lifetime_s, session_lifetime_s;

@@ -42,7 +42,7 @@ static const struct access_service services[] = {
 	{
 		.name = "cisternd",
 		.client_id_start = "cistern.",
-		.filters = { "node/+/#", "$aws/rules/+/node/+/#", "cistern/#" },
+		.filters = { "node/+/#", "$aws/rules/+/node/+/#", "cistern/#", "$SYS/broker/#" },
 		.commands_nodes = true,
 		.consumer = true,
 	},

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "base/parse.h"
 #include "base/secret.h"
 #include "store/certificate.h"
@@ -144,7 +145,7 @@ static enum status listen_again(const struct store *store, PGconn *connection, s
 	return STATUS_OK;
 }
 
-static enum status connect_store(struct store *store, struct error *err)
+static enum status make_connection(const struct store *store, PGconn **ret_connection, struct error *err)
 {
 	CLEANUP(pg_connection) PGconn *connection = NULL;
 	enum status st = connection_open(&store->options, &connection, err);
@@ -156,15 +157,36 @@ static enum status connect_store(struct store *store, struct error *err)
 		st = prepare_all(connection, answer_wait_ms(&store->options), err);
 	if (st == STATUS_OK)
 		st = listen_again(store, connection, err);
+	if (st == STATUS_OK)
+		*ret_connection = STEAL(connection);
+	return st;
+}
+
+static void count_connection(const struct store *store, int n)
+{
+	metric_add(
+		metrics_series(store->options.metrics, METRIC_DATABASE_CONNECTIONS, METRIC_LABELS(store->options.name)),
+		n);
+}
+
+static enum status connect_store(struct store *store, struct error *err)
+{
+	struct metrics *metrics = store->options.metrics;
+	enum status st = make_connection(store, &store->connection, err);
+	metric_set(metrics_series(metrics, METRIC_DATABASE_UP, METRIC_NO_LABELS), st == STATUS_OK);
+	metric_add(metrics_series(metrics, METRIC_DATABASE_CONNECT_FAILURES, METRIC_LABELS(store->options.name)),
+		   st != STATUS_OK);
 	if (st != STATUS_OK)
 		return st;
-	store->connection = STEAL(connection);
+	count_connection(store, 1);
 	store->n_connections++;
 	return STATUS_OK;
 }
 
 static void drop_connection(struct store *store)
 {
+	if (store->connection)
+		count_connection(store, -1);
 	PQfinish(store->connection);
 	store->connection = NULL;
 }
@@ -220,7 +242,7 @@ void store_close(struct store *store)
 {
 	if (!store)
 		return;
-	PQfinish(store->connection);
+	drop_connection(store);
 	free(store);
 }
 

@@ -29,6 +29,7 @@ struct store_options {
 	const char *role;          /* SET ROLE after connecting; NULL or "": none */
 	const char *name;          /* application_name, for the operator's pg_stat_activity */
 	int statement_timeout_ms;  /* 0: none */
+	struct metrics *metrics;   /* NULL: nothing is counted */
 };
 
 /* The options' texts must outlive the store. Fails when the schema is older than STORE_SCHEMA_VERSION. */

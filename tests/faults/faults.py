@@ -6,9 +6,11 @@ books. What it needs beyond the shared stack it makes itself and takes away agai
 
 import dataclasses
 import random
-import signal
 import typing
 
+import clocks
+import database
+import processes
 from rig import Rig
 
 # --- promises: what is wrong with an account, a line each --------------------------------------------------------------
@@ -17,11 +19,26 @@ from rig import Rig
 def kept(account):
     """all kept, once"""
     wrong = [f"lost: {each}" for each in account.lost]
-    wrong += [f"doubled: {each}" for each in account.doubled]
     wrong += [f"set back: {each}" for each in account.set_back]
+    return wrong + not_doubled(account)
+
+
+def not_doubled(account):
+    wrong = [f"doubled: {each}" for each in account.doubled]
     wrong += [f"older than acknowledged at the end: {each}" for each in account.behind]
     wrong += [f"nobody was acknowledged this: {each}" for each in account.unknown]
     return wrong
+
+
+def saved_by_the_broker(account):
+    """all kept, once, but for what the broker acknowledged since its last save"""
+    kills = [began for began, _ in account.strokes]
+    ends = [ended for _, ended in account.strokes]
+    wrong = [f"lost, and not of the last moments of a broker: {each}" for each in account.lost
+             if not any(ended - processes.AUTOSAVE_S - 1 <= each[0] <= ended for ended in ends)]
+    wrong += [f"set back, and not by a new broker: {each}" for each in account.set_back
+              if not any(began <= each[3] for began in kills)]
+    return wrong + not_doubled(account)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,26 +52,24 @@ class Fault:
     between: tuple = (1, 300)  # alerts acknowledged between two of them
 
 
-# --- processes --------------------------------------------------------------------------------------------------------
-
-
-def daemon_killed(rig, _rng):
-    rig.kill("cisternd", signal.SIGKILL)
-
-
-def database_stopped(rig, _rng):
-    rig.kill("postgres", signal.SIGQUIT)  # what `pg_ctl stop -m immediate` sends: no checkpoint, recovery at the next start
-
-
 FAULTS = [
-    Fault("daemon-kill", 3, 50, daemon_killed),
-    Fault("database-stop", 2, 20, database_stopped),
+    Fault("daemon-kill", 3, 50, processes.daemon_killed),
+    Fault("daemon-term", 2, 50, processes.daemon_ended),
+    Fault("database-stop", 2, 20, processes.database_stopped),
+    Fault("database-freeze", 1, 3, processes.database_frozen),
+    Fault("database-freeze-daemon-kill", 2, 20, processes.daemon_killed_while_the_database_is_frozen),
+    Fault("poisoned-batch", 1, 10, database.batch_poisoned),
+    Fault("migration", 1, 5, database.migrated),
+    Fault("broker-kill", 2, 20, processes.broker_killed, saved_by_the_broker),
+    Fault("broker-restart", 2, 20, processes.broker_restarted),
+    Fault("daemon-clock", 1, 10, clocks.daemon_clock_stepped),
+    Fault("broker-clock", 1, 5, clocks.broker_clock_stepped),
 ]
 
 
-def run(fault, times, seed, stack):
+def run(fault, times, seed, stack, long=False):
     """The fault so many times on this stack; gives the account."""
-    with Rig(stack, random.Random(f"{seed} {fault.name}"), between=fault.between) as rig:
+    with Rig(stack, random.Random(f"{seed} {fault.name}"), between=fault.between, long=long) as rig:
         for _ in range(times):
             rig.strike(fault.run)
         return rig.finish()

@@ -49,9 +49,10 @@ class Publisher(threading.Thread):
     def _round(self, number):
         self._publish("alert", json.dumps({"esp.alert.str": str(number)}), ("alert", number))
         self.last = number
-        self.sent_param = number
-        self._publish("params/local", json.dumps({"Ledger": {"Seq": number}}))
-        self.last_param = number
+        if not self.rig.alerts_only:
+            self.sent_param = number
+            self._publish("params/local", json.dumps({"Ledger": {"Seq": number}}))
+            self.last_param = number
         if number % BAD_EVERY == 0:
             self._letter(f"no JSON {number}")
         if self.rig.poisoned and number % BAD_EVERY == BAD_EVERY // 2:
@@ -96,7 +97,8 @@ class Account:
             "SELECT node_id, body #>> '{}', extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 FROM alert"
             " WHERE node_id = ANY(%s)", ids
         ):
-            stored.setdefault((node_id, ("alert", int(text))), []).append(at)
+            what = ("alert", int(text) if text.isdigit() else text)
+            stored.setdefault((node_id, what), []).append(at)
         self.letters = {}  # payload: reason
         for topic, reason, payload, at in stack.sql(
             "SELECT topic, reason, payload, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 FROM dead_letter"
@@ -124,7 +126,7 @@ class Account:
                 self.n_sent_again_stored_twice += len(times) > 1 and publisher.sent[what] > 1
                 self.commits.append((min(times), max(0.0, min(times) - acknowledged_at)))
         self.commits.sort()
-        self.unknown = sorted(stored)  # nobody was acknowledged this
+        self.unknown = sorted(stored, key=str)  # nobody was acknowledged this
         self.behind = []    # (node id, stored, acknowledged): the last value is older than the last acknowledged
         for publisher in publishers:
             value = publisher.node.stored().get("Ledger", {}).get("Seq")

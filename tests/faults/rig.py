@@ -21,7 +21,8 @@ from stackkit import wait_for
 
 RECOVERY_S = 180.0  # longer than any fault here needs; a stack that is not back by then is broken
 
-# What the rig adds to a stack's database: the time of each commit, and a note whenever a value of a ledger goes back.
+# What the rig adds to a stack's database: the time of each commit, a note whenever a value of a ledger goes back, and an index by which an
+# alert's number is found.
 NOTES = """
 CREATE TABLE fault_set_back (node_id text NOT NULL, was bigint NOT NULL, became bigint NOT NULL, at timestamptz NOT NULL);
 CREATE FUNCTION fault_note_set_back() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
@@ -31,6 +32,7 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+CREATE INDEX fault_alert ON alert (node_id, (body #>> '{}'));
 CREATE TRIGGER fault_set_back AFTER UPDATE ON node_param FOR EACH ROW WHEN (NEW.device = 'Ledger') EXECUTE FUNCTION fault_note_set_back();
 """
 
@@ -55,13 +57,13 @@ def prepare(stack):
 
 class Rig:
     """`pause_s` is the pause of each node between two rounds of two messages; `between` how many alerts are acknowledged between
-    two faults."""
+    two faults. `long`: this is the long form, and a fault that lasts may last."""
 
-    def __init__(self, stack, rng, n_nodes=10, pause_s=0.03, between=(1, 300)):
+    def __init__(self, stack, rng, n_nodes=10, pause_s=0.03, between=(1, 300), long=False):
         prepare(stack)
-        self.stack, self.rng, self.pause_s, self.between = stack, rng, pause_s, between
+        self.stack, self.rng, self.pause_s, self.between, self.long = stack, rng, pause_s, between, long
         self.ending, self.given_up = threading.Event(), threading.Event()
-        self.poisoned = False
+        self.poisoned = self.alerts_only = False  # what the nodes send, for faults to say
         self.publishers = [Publisher(stack.node(), self) for _ in range(n_nodes)]
         self.strokes = []
         self._killed = []
@@ -87,6 +89,22 @@ class Rig:
         os.kill(pid, number)
         return pid
 
+    def wait_back(self):
+        """Who was killed is there again, and database, broker and daemon say that they are ready."""
+        while self._killed:
+            name, pid = self._killed.pop()
+            self.wait_for(lambda: self.stack.pid(name) != pid, f"another {name}")
+        self.wait_for(lambda: self.stack.request("GET", "/readyz").status_code == 200, "/readyz 200")
+
+    def is_over(self):
+        """The harm is done: what the fault does from here on is to watch the recovery, which counts from now."""
+        self._over_at = time.time()
+
+    def hold(self, seconds):
+        """Lets a fault last that long."""
+        until = time.monotonic() + seconds
+        self.wait_for(lambda: time.monotonic() >= until, "the fault's end")
+
     def go_on(self, n=None):
         """Until n further alerts (a random number of them) are acknowledged."""
         goal = self.total() + (n or self.rng.randrange(*self.between))
@@ -109,28 +127,25 @@ class Rig:
         """One fault: at a random moment, to its end, and until the stack has recovered."""
         self.go_on()
         began = time.time()
+        self._over_at = None
         run(self, self.rng)
-        self.strokes.append((began, time.time()))
+        self.strokes.append((began, self._over_at or time.time()))
         self.wait_recovered()
 
     def wait_recovered(self):
-        """Who was killed is there again, all say that they are ready, and each node has had both its streams through since."""
-        while self._killed:
-            name, pid = self._killed.pop()
-            self.wait_for(lambda: self.stack.pid(name) != pid, f"another {name}")
-        self.wait_for(lambda: self.stack.request("GET", "/readyz").status_code == 200, "/readyz 200")
-        goals = {publisher: publisher.last + 1 for publisher in self.publishers}
-        self.wait_for(lambda: all(publisher.last_param >= goal for publisher, goal in goals.items()), "every node's next round")
+        """All is back, and each node has had both its streams through since."""
+        self.wait_back()
+        goals = {publisher: publisher.last + 2 for publisher in self.publishers}  # the next one may be under way already
+        self.wait_for(lambda: all(publisher.last_param >= goal for publisher, goal in goals.items()), "every node's next rounds")
         self.wait_for(lambda: self._stored(goals), "what was acknowledged in the database")
 
     def _stored(self, goals):
-        ids = [publisher.node.id for publisher in goals]
+        ids, numbers = [publisher.node.id for publisher in goals], list(goals.values())
         rows = self.stack.sql(
-            "SELECT n.node_id, p.value::text::bigint, (a.body #>> '{}')::bigint FROM unnest(%s) n (node_id)"
-            " JOIN node_param p ON p.node_id = n.node_id AND p.device = 'Ledger'"
-            " JOIN LATERAL (SELECT body FROM alert WHERE node_id = n.node_id ORDER BY received_at DESC LIMIT 1) a ON true", ids)
-        found = {node_id: min(param, alert) for node_id, param, alert in rows}
-        return all(found.get(publisher.node.id, 0) >= goal for publisher, goal in goals.items())
+            "SELECT count(*) FROM unnest(%s, %s) g (node_id, number)"
+            " JOIN node_param p ON p.node_id = g.node_id AND p.device = 'Ledger' AND p.value::text::bigint >= g.number"
+            " WHERE EXISTS (SELECT FROM alert a WHERE a.node_id = g.node_id AND a.body #>> '{}' = g.number::text)", ids, numbers)
+        return rows == [(len(goals),)]
 
     def finish(self):
         """Ends the load, waits until the last message of each node is committed, and compares."""

@@ -117,6 +117,7 @@ EXAMPLES = {
     "GET /mqtt_host": Example(),
     "GET /healthz": Example(),
     "GET /readyz": Example(),
+    "GET /metrics": Example(),
     "GET /openapi.json": Example(),
     "GET /docs/api": Example(),
     "GET /docs/api.css": Example(),
