@@ -151,27 +151,34 @@ WITH written AS (
     RETURNING node_id)
 SELECT pg_notify('cistern_certificate_request', '') FROM written LIMIT 1;
 
--- The next three add rows, so each knows a redelivery: it may be one, and has the message id and digest of a row of the last week.
+-- The next three add rows, so each knows a redelivery: it has the message id and digest of a row before it in the same batch, or it may
+-- be one and has those of a row of the last week. A message without id (QoS 0) is never sent again.
 -- name: report_ota_status
 INSERT INTO ota_status (node_id, ota_job_id, status, additional_info, node_ts, received_at, delivery_mid, digest)
 SELECT r.node_id, r.ota_job_id, r.status, r.additional_info, r.node_ts, time_us(r.at), r.mid, r.digest
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::boolean[])
-     AS r (node_id, ota_job_id, status, additional_info, node_ts, at, mid, digest, may_repeat)
-WHERE NOT (r.may_repeat AND EXISTS (SELECT FROM ota_status o WHERE o.node_id = r.node_id AND o.delivery_mid = r.mid
-                             AND o.digest = r.digest AND o.received_at > time_us(r.at) - interval '7 days'));
+FROM (SELECT *, row_number() OVER (PARTITION BY node_id, mid, digest ORDER BY n) AS copy
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::boolean[])
+           WITH ORDINALITY AS u (node_id, ota_job_id, status, additional_info, node_ts, at, mid, digest, may_repeat, n)) r
+WHERE r.mid = 0 OR r.copy = 1 AND NOT (r.may_repeat AND EXISTS (SELECT FROM ota_status o WHERE o.node_id = r.node_id AND o.delivery_mid = r.mid
+                             AND o.digest = r.digest AND o.received_at > time_us(r.at) - interval '7 days'))
+ORDER BY r.n;
 
 -- name: report_alert
 INSERT INTO alert (node_id, kind, body, salvaged, received_at, delivery_mid, digest)
 SELECT r.node_id, r.kind, r.body::json, r.salvaged, time_us(r.at), r.mid, r.digest
-FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::bigint[], $7::bytea[], $8::boolean[])
-     AS r (node_id, kind, body, salvaged, at, mid, digest, may_repeat)
-WHERE NOT (r.may_repeat AND EXISTS (SELECT FROM alert a WHERE a.node_id = r.node_id AND a.delivery_mid = r.mid
-                             AND a.digest = r.digest AND a.received_at > time_us(r.at) - interval '7 days'));
+FROM (SELECT *, row_number() OVER (PARTITION BY node_id, mid, digest ORDER BY n) AS copy
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::bigint[], $7::bytea[], $8::boolean[])
+           WITH ORDINALITY AS u (node_id, kind, body, salvaged, at, mid, digest, may_repeat, n)) r
+WHERE r.mid = 0 OR r.copy = 1 AND NOT (r.may_repeat AND EXISTS (SELECT FROM alert a WHERE a.node_id = r.node_id AND a.delivery_mid = r.mid
+                             AND a.digest = r.digest AND a.received_at > time_us(r.at) - interval '7 days'))
+ORDER BY r.n;
 
 -- name: report_dead_letter
 INSERT INTO dead_letter (topic, reason, payload, payload_bytes, received_at, delivery_mid, digest)
 SELECT r.topic, r.reason, r.payload, r.payload_bytes, time_us(r.at), r.mid, r.digest
-FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::boolean[])
-     AS r (topic, reason, payload, payload_bytes, at, mid, digest, may_repeat)
-WHERE NOT (r.may_repeat AND EXISTS (SELECT FROM dead_letter l WHERE l.topic = r.topic AND l.delivery_mid = r.mid
-                             AND l.digest = r.digest AND l.received_at > time_us(r.at) - interval '7 days'));
+FROM (SELECT *, row_number() OVER (PARTITION BY topic, mid, digest ORDER BY n) AS copy
+      FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::boolean[])
+           WITH ORDINALITY AS u (topic, reason, payload, payload_bytes, at, mid, digest, may_repeat, n)) r
+WHERE r.mid = 0 OR r.copy = 1 AND NOT (r.may_repeat AND EXISTS (SELECT FROM dead_letter l WHERE l.topic = r.topic AND l.delivery_mid = r.mid
+                             AND l.digest = r.digest AND l.received_at > time_us(r.at) - interval '7 days'))
+ORDER BY r.n;
