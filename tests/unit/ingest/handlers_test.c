@@ -55,7 +55,7 @@ void report_config(struct report *report, const struct config_row *row)
 
 void report_presence(struct report *report, const struct presence_row *row)
 {
-	buffer_printf(&report->rows, "presence %s %d %d @%lld %s %s %s\n", row->node_id, row->connected,
+	buffer_printf(&report->rows, "presence %s %s %d %d @%lld %s %s %s\n", row->broker, row->node_id, row->connected,
 		      (int)row->session_no, (long long)row->at_us, row->address ? row->address : "-",
 		      row->certificate ? row->certificate : "-", row->reason ? row->reason : "-");
 }
@@ -72,9 +72,9 @@ void report_broker_counters(struct report *report, const struct broker_said_row 
 		      (int)row->at_us);
 }
 
-void report_broker_started(struct report *report, int64_t session_no, int64_t at_us)
+void report_broker_started(struct report *report, const char *broker, int64_t session_no, int64_t at_us)
 {
-	buffer_printf(&report->rows, "broker %d @%d\n", (int)session_no, (int)at_us);
+	buffer_printf(&report->rows, "broker %s %d @%d\n", broker, (int)session_no, (int)at_us);
 }
 
 void report_ota_fetch(struct report *report, const char *node_id, const char *fw_version, const char *network_id,
@@ -279,17 +279,17 @@ static void presence_comes_from_the_plugin(void **state)
 		"cistern/presence/n1",
 		"{\"event\":\"connected\",\"session\":7,\"at_ms\":12,\"address\":\"::1\",\"certificate\":\"" CERTIFICATE
 		"\"}",
-		"presence n1 1 7 @12000 ::1 " CERTIFICATE " -\n");
+		"presence b n1 1 7 @12000 ::1 " CERTIFICATE " -\n");
 	expect_one("cistern/presence/n1",
 		   "{\"event\":\"disconnected\",\"session\":7,\"at_ms\":13,\"reason\":\"taken_over\"}",
-		   "presence n1 0 7 @13000 - - taken_over\n");
+		   "presence b n1 0 7 @13000 - - taken_over\n");
 	expect_one("cistern/presence/n1", "{\"event\":\"left\",\"session\":7,\"at_ms\":13}",
 		   "refused: unknown presence event 'left'\n");
 	expect_one("cistern/presence/n1", "{\"event\":\"connected\",\"at_ms\":13}",
 		   "refused: session is missing or not an integer\n");
 	expect_one("cistern/presence/n1", "{\"event\":\"connected\",\"session\":7,\"at_ms\":13,\"node_id\":\"n2\"}",
 		   "refused: node_id in the payload is not the topic's\n");
-	expect_one("cistern/broker", "{\"event\":\"snapshot\",\"boot_session\":5}", "broker 5 @1\n");
+	expect_one("cistern/broker", "{\"event\":\"snapshot\",\"boot_session\":5}", "broker b 5 @1\n");
 }
 
 static void presence_holds_whatever_stands_beside_it(void **state)
@@ -312,7 +312,7 @@ static void presence_holds_whatever_stands_beside_it(void **state)
 		char payload[256];
 		(void)snprintf(payload, sizeof(payload), "{\"event\":\"connected\",\"session\":7,\"at_ms\":12,%s}",
 			       odd[i]);
-		expect_one("cistern/presence/n1", payload, "presence n1 1 7 @12000 - - -\n");
+		expect_one("cistern/presence/n1", payload, "presence b n1 1 7 @12000 - - -\n");
 	}
 }
 
