@@ -68,7 +68,7 @@ def test_pruning_forgets_what_is_older_and_says_so(db):  # noqa: F811
 # Changed by no person: what nodes, the broker and the daemon report; or nothing by itself: codes, challenges, what hangs on an audited row.
 BY_NO_PERSON = {
     "account_code", "alert", "audit_event", "broker_state", "certificate_request", "crl", "dead_letter", "group_closure", "mapping_report",
-    "node_challenge", "node_config", "node_connection", "node_key", "node_param", "oidc_code", "oidc_state", "ota_fetch", "ota_status", "revocation",
+    "node_challenge", "node_config", "node_connection", "node_full_report", "node_key", "node_param", "oidc_code", "oidc_state", "ota_fetch", "ota_status", "revocation",
     "revocation_state", "schema_version", "self_claim_challenge", "session_network", "sharing_group", "sharing_node",
 }
 
