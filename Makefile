@@ -53,7 +53,7 @@ FUZZ_SOURCES := $(wildcard tests/fuzz/*_fuzz.c)
 BENCH_SOURCES := $(wildcard tests/bench/*.c)
 BENCHES      := $(BENCH_SOURCES:%.c=$(BUILD)/%)
 
-.PHONY: all deps run test check unit scenario lint san fuzz bench bench-programs install clean help
+.PHONY: all deps run test check unit scenario lint san fuzz bench faults bench-programs install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -72,6 +72,7 @@ help:
 #: make san        unit and scenario tests under address+undefined, the daemon under thread sanitizer
 #: make fuzz       every fuzz target for FUZZ_SECONDS (default 10) each
 #: make bench      figures beside their baselines; FIGURES='ingest' for some of them
+#: make faults     each fault of docs/reliability.md many times, into its table (half an hour); FAULTS='daemon-kill' for some, SEED=n
 #: make install    into $(DESTDIR)$(PREFIX)
 #: make clean      remove build/
 
@@ -113,6 +114,11 @@ bench:
 	@BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/bench.py $(FIGURES)
 
 bench-programs: $(BENCHES)
+
+faults:
+	@./tools/deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/faults/long.py $(FAULTS)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/cistern $(DESTDIR)$(PREFIX)/share/cistern/migrations

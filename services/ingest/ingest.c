@@ -16,7 +16,7 @@
 #include "ingest/topics.h"
 
 enum { IDLE_MS = 200, BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 500, TURN_MS = 20, LETTERS_LOGGED_PER_S = 10 };
-enum { SESSION_CLIENT_ID_MAX = 64 };
+enum { SESSION_CLIENT_ID_MAX = 64, SESSION_SOLE_MAX = 640 };
 
 struct held {
 	struct message message;
@@ -30,6 +30,9 @@ struct session {
 	struct ingest *ingest;
 	enum lane lane;
 	char client_id[SESSION_CLIENT_ID_MAX];
+	/* broker and client id. A batch comes again as soon as its connection to the database is given up, and what is there of it
+	 * already is only seen once that connection's commit is done. */
+	char sole[SESSION_SOLE_MAX];
 	pthread_t thread;
 	bool has_thread;
 	atomic_bool consuming, was_consuming;
@@ -319,8 +322,9 @@ static bool is_turn(struct session *session)
 
 static enum status run_session(struct session *session, struct error *err)
 {
-	enum status st = session->store ? store_ping(session->store, err)
-					: store_open(&session->ingest->options.store, &session->store, err);
+	struct store_options options = session->ingest->options.store;
+	options.sole = session->sole;
+	enum status st = session->store ? store_ping(session->store, err) : store_open(&options, &session->store, err);
 	return st == STATUS_OK ? open_and_consume(session, err) : st;
 }
 
@@ -366,6 +370,9 @@ static enum status start_session(struct ingest *ingest, enum lane lane, struct e
 			   client_id_ends[lane]);
 	if (len < 0 || (size_t)len >= sizeof(session->client_id))
 		return error_set(err, STATUS_INVALID, "client id of ingest is too long");
+	len = snprintf(session->sole, sizeof(session->sole), "%s %s", ingest->options.broker_name, session->client_id);
+	if (len < 0 || (size_t)len >= sizeof(session->sole))
+		return error_set(err, STATUS_INVALID, "name of the broker is too long");
 	session->arena = arena_new(SIZE_MAX / 2); /* bounded by take() */
 	session->batch = batch_new();
 	session->meter = meter_new(ingest->options.metrics, ingest->options.broker_name, lane);

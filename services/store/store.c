@@ -145,6 +145,34 @@ static enum status listen_again(const struct store *store, PGconn *connection, s
 	return STATUS_OK;
 }
 
+/* One of the two statements about options.sole; true when its first row says so. */
+static enum status run_sole(const struct store *store, PGconn *connection, enum query query, bool *ret_true,
+			    struct error *err)
+{
+	const char *const values[] = { store->options.sole };
+	CLEANUP(pg_result)
+	PGresult *result = PQexecPrepared(connection, statements[query].name, 1, values, NULL, NULL, 0);
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		return connection_status(result, connection, err);
+	*ret_true = PQntuples(result) > 0 && row_bool(result, 0, 0);
+	return STATUS_OK;
+}
+
+static enum status take_sole_place(const struct store *store, PGconn *connection, struct error *err)
+{
+	if (!store->options.sole)
+		return STATUS_OK;
+	bool is_taken = false, is_evicted = false;
+	enum status st = run_sole(store, connection, QUERY_SOLE_TAKE, &is_taken, err);
+	if (st != STATUS_OK || is_taken)
+		return st;
+	st = run_sole(store, connection, QUERY_SOLE_EVICT, &is_evicted, err);
+	if (st != STATUS_OK)
+		return st;
+	return error_set(err, STATUS_UNAVAILABLE, "database: the connection before this one is not over yet%s",
+			 is_evicted ? "; it was told to end" : "");
+}
+
 static enum status make_connection(const struct store *store, PGconn **ret_connection, struct error *err)
 {
 	CLEANUP(pg_connection) PGconn *connection = NULL;
@@ -157,6 +185,8 @@ static enum status make_connection(const struct store *store, PGconn **ret_conne
 		st = prepare_all(connection, answer_wait_ms(&store->options), err);
 	if (st == STATUS_OK)
 		st = listen_again(store, connection, err);
+	if (st == STATUS_OK)
+		st = take_sole_place(store, connection, err);
 	if (st == STATUS_OK)
 		*ret_connection = STEAL(connection);
 	return st;

@@ -30,6 +30,10 @@ struct store_options {
 	const char *name;          /* application_name, for the operator's pg_stat_activity */
 	int statement_timeout_ms;  /* 0: none */
 	struct metrics *metrics;   /* NULL: nothing is counted */
+	/* NULL, or the work that only one connection may do at a time: whoever is opened with the same text waits (UNAVAILABLE) until
+	 * the server has finished with the one before, also with a commit whose client was killed or gave up. So what is read here
+	 * is all that was written there. */
+	const char *sole;
 };
 
 /* The options' texts must outlive the store. Fails when the schema is older than STORE_SCHEMA_VERSION. */

@@ -36,14 +36,20 @@ def alerts_only(rig):
         rig.alerts_only = False
 
 
-def commit_waits(rig):
-    return rig.stack.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name LIKE '%%ingest%%'")[0][0]
+def wait_for_a_stalled_commit(rig):
+    with superuser(rig.stack) as connection, connection.cursor() as cursor:
+
+        def waits():
+            cursor.execute("SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = 'cisternd ingest'")
+            return cursor.rowcount > 0
+
+        rig.wait_for(waits, "a commit that waits")
 
 
 def daemon_killed_while_commits_stall(rig, rng):
     """The next daemon gets the batch again while the commit of the last one's is still under way."""
     with alerts_only(rig), stalled_commits(rig):
-        rig.wait_for(lambda: commit_waits(rig), "a commit that waits")
+        wait_for_a_stalled_commit(rig)
         rig.kill("cisternd", signal.SIGKILL)
         rig.hold(rng.uniform(1.5, 3))
 
@@ -51,7 +57,7 @@ def daemon_killed_while_commits_stall(rig, rng):
 def commits_stalled(rig, _rng):
     """Longer than ingest waits for an answer (12 s): it gives the connection up, and its batch comes again."""
     with alerts_only(rig), stalled_commits(rig):
-        rig.wait_for(lambda: commit_waits(rig), "a commit that waits")
+        wait_for_a_stalled_commit(rig)
         rig.hold(40 if rig.long else 13)
 
 
