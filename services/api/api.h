@@ -39,7 +39,7 @@ struct claim;
 struct documents;
 struct metrics;
 struct oidc;
-struct publisher;
+struct pool;
 
 /* A part that readiness depends on, beside the database. Asked from worker threads. */
 struct api_probe {
@@ -57,8 +57,8 @@ struct api_certificate {
 struct api_options {
 	struct store_options store; /* for each worker's connection */
 	const struct account *account;
-	struct oidc *oidc;           /* NULL: no sign-in with a provider */
-	struct publisher *publisher; /* for commands to nodes */
+	struct oidc *oidc; /* NULL: no sign-in with a provider */
+	struct pool *pool; /* the brokers: commands to nodes, and what nodes are told */
 	const struct claim *claim;
 	struct signer_options signer; /* for certificates that an administrator asks for */
 	struct api_probe probes[API_PROBES_MAX];

@@ -191,6 +191,12 @@ const struct route routes[] = {
 	  admin_nodes_connections, LANE_NONE, NULL, &doc_admin_nodes_connections, .polled = true },
 	{ METHOD_GET, "/v1/admin/broker", WHO_VIEWER, OBJECT_FLEET, NO_BODY, RATE_USER, admin_broker, LANE_NONE, NULL,
 	  &doc_admin_broker, .polled = true },
+	{ METHOD_POST, "/v1/admin/broker", WHO_ADMIN, OBJECT_FLEET, SMALL, RATE_USER, admin_broker_add, LANE_NONE, NULL,
+	  &doc_admin_broker_add },
+	{ METHOD_PUT, "/v1/admin/broker", WHO_ADMIN, OBJECT_FLEET, SMALL, RATE_USER, admin_broker_drain, LANE_NONE,
+	  NULL, &doc_admin_broker_drain },
+	{ METHOD_DELETE, "/v1/admin/broker", WHO_ADMIN, OBJECT_FLEET, NO_BODY, RATE_USER, admin_broker_remove,
+	  LANE_NONE, NULL, &doc_admin_broker_remove },
 
 	{ METHOD_GET, "/v1/admin/user", WHO_ADMIN, OBJECT_ACCOUNTS, NO_BODY, RATE_USER, admin_users_list, LANE_NONE,
 	  NULL, &doc_admin_users_list, .polled = true },

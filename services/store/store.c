@@ -38,6 +38,7 @@ static const enum query listen_queries[N_STORE_CHANNELS] = {
 	[STORE_CHANNEL_REVOCATION] = QUERY_LISTEN_REVOCATION,
 	[STORE_CHANNEL_CERTIFICATE_REQUEST] = QUERY_LISTEN_CERTIFICATE_REQUEST,
 	[STORE_CHANNEL_REGISTRATION] = QUERY_LISTEN_REGISTRATION,
+	[STORE_CHANNEL_BROKER] = QUERY_LISTEN_BROKER,
 };
 
 static enum status set_up_session(const struct store_options *options, PGconn *connection, struct error *err)

@@ -50,17 +50,18 @@ ON CONFLICT (node_id) DO UPDATE
 SET config = excluded.config, node_name = excluded.node_name, node_type = excluded.node_type, model = excluded.model,
     fw_version = excluded.fw_version, received_at = excluded.received_at;
 
--- The broker (re)started: every session before its first is over. A number from the future is of a clock that was set back since;
+-- The broker $3 (re)started: every session there before its first is over. A number from the future is of a clock that was set back since;
 -- it would hide every new session.
 -- name: report_broker_started
 UPDATE node SET connected = false, presence_at = time_us($2::bigint),
                 session_no = CASE WHEN session_no > $2::bigint + 60000000 THEN 0 ELSE session_no END
-WHERE (connected AND session_no < $1::bigint) OR session_no > $2::bigint + 60000000;
+WHERE broker = $3 AND ((connected AND session_no < $1::bigint) OR session_no > $2::bigint + 60000000);
 
 -- The newest session wins; within one session the disconnect is the last word. When the broker was started within this batch
 -- (number $6, time $7, else 0), older sessions are over, although the statement before this one could not know of them yet.
+-- The numbers are times, so they tell also which of two brokers ($8 is this batch's) has the node.
 -- name: report_presence
-UPDATE node n SET connected = r.connected, session_no = r.session_no, presence_at = time_us(r.at),
+UPDATE node n SET connected = r.connected, session_no = r.session_no, presence_at = time_us(r.at), broker = $8::text,
                   address = coalesce(r.address, CASE n.session_no WHEN r.session_no THEN n.address END)
 FROM (SELECT DISTINCT ON (node_id) node_id, session_no, max(address) AS address,
              bool_and(connected) AND session_no >= $6::bigint AS connected,
@@ -70,13 +71,24 @@ FROM (SELECT DISTINCT ON (node_id) node_id, session_no, max(address) AS address,
       GROUP BY node_id, session_no
       ORDER BY node_id, session_no DESC) r
 WHERE n.node_id = r.node_id
-AND (r.session_no > n.session_no OR (r.session_no = n.session_no AND n.connected AND NOT r.connected));
+AND (r.session_no > n.session_no OR (r.session_no = n.session_no AND n.connected AND NOT r.connected AND n.broker = $8));
+
+-- Two brokers' clocks are never quite the same. A node that left the one for the other within that difference ended with the higher
+-- number and lives with the lower: off line here, its newest session at another broker is looked for. After the history is written.
+-- name: report_presence_elsewhere
+UPDATE node n SET connected = true, session_no = o.session_no, presence_at = o.connected_at, address = o.address, broker = o.broker
+FROM (SELECT DISTINCT ON (c.node_id) c.node_id, c.session_no, c.connected_at, c.address, c.broker
+      FROM node m JOIN node_connection c ON c.node_id = m.node_id AND c.broker <> m.broker
+      WHERE m.node_id = ANY ($1::text[]) AND NOT m.connected AND c.ended_at IS NULL AND c.connected_at IS NOT NULL
+      AND NOT EXISTS (SELECT FROM node_connection l WHERE l.node_id = c.node_id AND l.broker = c.broker AND l.session_no > c.session_no)
+      ORDER BY c.node_id, c.session_no DESC) o
+WHERE n.node_id = o.node_id AND NOT n.connected;
 
 -- The history: a session's row takes what each message knows of it, in any order and any number of times. The broker's own word about
 -- an end replaces what was only concluded from its restart.
 -- name: report_connections
-INSERT INTO node_connection AS c (node_id, session_no, connected_at, address, ended_at, reason)
-SELECT r.node_id, r.session_no, time_us(min(r.at) FILTER (WHERE r.connected)), max(r.address),
+INSERT INTO node_connection AS c (node_id, session_no, broker, connected_at, address, ended_at, reason)
+SELECT r.node_id, r.session_no, $9::text, time_us(min(r.at) FILTER (WHERE r.connected)), max(r.address),
        time_us(coalesce(max(r.at) FILTER (WHERE NOT r.connected), CASE WHEN r.session_no < $7::bigint THEN $8::bigint END)),
        coalesce(max(r.reason), CASE WHEN bool_and(r.connected) AND r.session_no < $7 THEN 'broker_restarted' END)
 FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
@@ -99,7 +111,7 @@ AND c.session_no < (SELECT o.session_no FROM node_connection o WHERE o.node_id =
 -- As report_broker_started, for the history.
 -- name: report_connections_over
 UPDATE node_connection SET ended_at = time_us($2::bigint), reason = 'broker_restarted'
-WHERE ended_at IS NULL AND (session_no < $1::bigint OR session_no > $2::bigint + 60000000);
+WHERE ended_at IS NULL AND broker = $3 AND (session_no < $1::bigint OR session_no > $2::bigint + 60000000);
 
 -- A pending certificate becomes active with its first connection. All nodes are locked before the first certificate is touched, as
 -- elsewhere: a node's lock comes before that of the revocations' version.

@@ -199,6 +199,7 @@ REQUEST = "INSERT INTO mapping_request (request_id, user_id, node_id, secret_has
 SESSION = "INSERT INTO session (session_id, user_id, refresh_hash, expires_at) VALUES"
 CODE = "INSERT INTO account_code (user_id, purpose, code_hash, password_hash, tries_left, expires_at) VALUES"
 CLAIM = "INSERT INTO claim (user_id, mac, node_id, platform, policies) VALUES"
+BROKER = "INSERT INTO broker (name, mqtt_host, service_host, service_port) VALUES"
 REVOCATION = "INSERT INTO revocation (kind, value, node_id, version, reason) VALUES"
 REGISTRATION = "INSERT INTO registration (request_id, user_id, kind, state) VALUES"
 UNKNOWN = "00000000-0000-4000-8000-0000000000ff"
@@ -270,6 +271,12 @@ REFUSED = [
     ("revocation_state_pkey", "INSERT INTO revocation_state DEFAULT VALUES"),
     ("revocation_state_one_check", "INSERT INTO revocation_state (one) VALUES (false)"),
     ("crl_pkey", f"INSERT INTO crl VALUES ('k', 'c', true, 1, 'd', {NOW}, {NOW}), ('k', 'c', true, 2, 'd', {NOW}, {NOW})"),
+    ("broker_pkey", f"{BROKER} ('b2', 'm', 's', 1), ('b2', 'm', 's', 1)"),
+    ("broker_name_check", f"{BROKER} ('B 2', 'm', 's', 1)"),
+    ("broker_mqtt_host_check", f"{BROKER} ('b2', 'm/n', 's', 1)"),
+    ("broker_service_host_check", f"{BROKER} ('b2', 'm', '', 1)"),
+    ("broker_service_port_check", f"{BROKER} ('b2', 'm', 's', 0)"),
+    ("broker_state_check", f"{BROKER} ('b2', 'm', 's', 1); UPDATE broker SET state = 'away'"),
     ("broker_state_pkey", "INSERT INTO broker_state (broker) VALUES ('b'), ('b')"),
     ("claim_pkey", f"{CLAIM} ('{USER}', 'AABBCC112233', 'nodeOfTheClaim2', 'esp32', '')"),
     ("claim_user_id_fkey", f"{CLAIM} ('{UNKNOWN}', 'AABBCC112244', 'nodeOfTheClaim2', 'esp32', '')"),
