@@ -45,7 +45,7 @@ HOUR_S, DAY_S = 3600, 86400
 def daemon_clock_stepped(rig, rng):
     """Up to a month, forward or back; the daemon is killed in between, so that messages are repeated to another time."""
     with own_clock(rig, "cisternd", signal.SIGKILL) as clock:
-        for _ in range(2):
+        for _ in range(2 if rig.long else 1):
             rig.go_on()
             clock.step(rng.choice([-1, 1]) * rng.choice([1, 90, HOUR_S, DAY_S, 8 * DAY_S, 31 * DAY_S]))
             rig.go_on()
@@ -56,7 +56,7 @@ def daemon_clock_stepped(rig, rng):
 def broker_clock_stepped(rig, rng):
     """Up to a day under its connections: who connects while it is wrong is judged by it, as certificates are."""
     with own_clock(rig, "broker", signal.SIGTERM) as clock:
-        for _ in range(3):
+        for _ in range(3 if rig.long else 1):
             rig.go_on()
             clock.step(rng.choice([-1, 1]) * rng.choice([1, 90, HOUR_S, DAY_S]))
             rig.go_on()

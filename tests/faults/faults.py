@@ -53,11 +53,11 @@ class Fault:
 
 
 FAULTS = [
-    Fault("daemon-kill", 3, 50, processes.daemon_killed),
+    Fault("daemon-kill", 2, 50, processes.daemon_killed),
     Fault("daemon-term", 2, 50, processes.daemon_ended),
     Fault("database-stop", 2, 20, processes.database_stopped),
     Fault("database-freeze", 1, 3, processes.database_frozen),
-    Fault("database-freeze-daemon-kill", 2, 20, processes.daemon_killed_while_the_database_is_frozen),
+    Fault("database-freeze-daemon-kill", 1, 20, processes.daemon_killed_while_the_database_is_frozen),
     Fault("commit-stall-daemon-kill", 1, 20, database.daemon_killed_while_commits_stall),
     Fault("commit-stall", 1, 2, database.commits_stalled),
     Fault("poisoned-batch", 1, 10, database.batch_poisoned),

@@ -24,8 +24,8 @@ def database_stopped(rig, _rng):
 
 
 def broker_killed(rig, rng):
-    """Half of the times after it has saved once more, so that what it saved is seldom older than the load."""
-    if rng.random() < 0.5:
+    """In the long form half of the times after it has saved once more; else what it saved is older than the load."""
+    if rig.long and rng.random() < 0.5:
         saves = rig.stack.log("broker").count(SAVES)
         rig.wait_for(lambda: rig.stack.log("broker").count(SAVES) > saves, "the broker's next save")
         rig.go_on()
