@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "api/api.h"
+#include "api/dispatch.h"
 #include "api/lane.h"
 #include "api/limiter.h"
 #include "api/request.h"
@@ -54,7 +55,7 @@ struct api {
 
 /* --- exchange.c: one request on a connection --- */
 
-enum exchange_phase { PHASE_HEADERS, PHASE_BODY, PHASE_LANE, PHASE_REPLY };
+enum exchange_phase { PHASE_HEADERS, PHASE_BODY, PHASE_GATHERED, PHASE_ASKED, PHASE_LANE, PHASE_REPLY };
 
 struct exchange {
 	struct api *api;
@@ -65,6 +66,12 @@ struct exchange {
 	size_t uri_len;   /* of the target as it came */
 	size_t n_dropped; /* bytes of a body nobody wants */
 	struct exchange *next_spare;
+};
+
+/* Requests of one worker that wait for the end of this turn of its loop, to be asked for together. */
+struct gathered {
+	struct exchange *exchanges[DISPATCH_TOGETHER_MAX];
+	size_t n, n_seen; /* n_seen: at the turn before */
 };
 
 /* libmicrohttpd's callbacks; the context is struct api. */
@@ -89,6 +96,8 @@ enum MHD_Result response_send(struct exchange *exchange);
 /* This thread's connection to the database; NULL while it is away. Tries again at most every STORE_RETRY_MS. */
 struct store *worker_store(struct api *api);
 struct compressor *worker_compressor(struct api *api);
+/* NULL in a thread that is no worker. */
+struct gathered *worker_gathered(struct api *api);
 struct exchange *worker_take_exchange(struct api *api);
 void worker_give_exchange(struct exchange *exchange);
 /* Sixteen hexadecimal digits that come once. */
