@@ -28,7 +28,8 @@ enum { OPTIONAL = 0 };
 /* clang-format on */
 
 static const struct setting rows[] = {
-	TEXT(database_url, OPTIONAL, "", "PostgreSQL URL of the daemon's role"),
+	TEXT(database_url, OPTIONAL, "",
+	     "PostgreSQL URL of the daemon's role; of several hosts the one is used that takes writes"),
 	TEXT(database_owner_url, OPTIONAL, "", "PostgreSQL URL of the schema's owner; only for 'cistern migrate'"),
 	TEXT(database_password_file, OPTIONAL, "", "file with the password for the database URLs"),
 	TEXT(database_role, OPTIONAL, "", "role to take on after connecting, when the login has more rights"),

@@ -2,11 +2,17 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/secret.h"
+
+/* Texts, as libpq takes them. */
+#define CONNECT_TIMEOUT_S     "3"
+#define KEEPALIVES_IDLE_S     "5"
+#define KEEPALIVES_INTERVAL_S "2"
+#define KEEPALIVES_COUNT      "3"
+#define TCP_USER_TIMEOUT_MS   "8000"
 
 /* What the failure of a statement means to the caller, by SQLSTATE (PostgreSQL appendix A). */
 enum status connection_status(const PGresult *result, PGconn *connection, struct error *err)
@@ -29,6 +35,47 @@ enum status connection_status(const PGresult *result, PGconn *connection, struct
 	return error_set(err, STATUS_INTERNAL, "database: %s %s", sqlstate, message);
 }
 
+/* What stands before dbname the URL may replace, what stands after it not: expand_dbname lets the URL stand in dbname, and of a
+ * keyword that comes twice the last one counts. An empty or missing value means "none" to libpq.
+ *
+ * A server whose machine is gone sends no word of it. Data that it does not acknowledge, the server's or a probe's, ends the
+ * connection after TCP_USER_TIMEOUT_MS; probes go out when nothing else does. With libpq's own times that takes two hours.
+ * Of several servers the first that can be written to is taken; a standby can not be, nor one that was told to be read-only. */
+static PGconn *connect_to_writable(const struct store_options *options, const char *password)
+{
+	const struct {
+		const char *key, *value;
+	} words[] = {
+		{ "connect_timeout", CONNECT_TIMEOUT_S },
+		{ "keepalives_idle", KEEPALIVES_IDLE_S },
+		{ "keepalives_interval", KEEPALIVES_INTERVAL_S },
+		{ "keepalives_count", KEEPALIVES_COUNT },
+		{ "tcp_user_timeout", TCP_USER_TIMEOUT_MS },
+		{ "dbname", options->url },
+		{ "password", password },
+		{ "application_name", options->name },
+		{ "client_encoding", "UTF8" },
+		{ "target_session_attrs", "read-write" },
+	};
+	const char *keys[ARRAY_LEN(words) + 1] = { NULL }, *values[ARRAY_LEN(words) + 1] = { NULL };
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		keys[i] = words[i].key;
+		values[i] = words[i].value;
+	}
+	return PQconnectdbParams(keys, values, 1);
+}
+
+bool connection_is_read_only(const PGconn *connection)
+{
+	static const char *const words[] = { "in_hot_standby", "default_transaction_read_only" };
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		const char *value = PQparameterStatus(connection, words[i]);
+		if (value && strcmp(value, "on") == 0)
+			return true;
+	}
+	return false;
+}
+
 enum status connection_open(const struct store_options *options, PGconn **ret_connection, struct error *err)
 {
 	CLEANUP(secret) struct secret password = { .len = 0 };
@@ -39,15 +86,7 @@ enum status connection_open(const struct store_options *options, PGconn **ret_co
 		if (st != STATUS_OK)
 			return st;
 	}
-	char connect_timeout[12];
-	(void)snprintf(connect_timeout, sizeof(connect_timeout), "%d", STORE_CONNECT_TIMEOUT_S);
-	const char *const keys[] = { "dbname",          "password",        "application_name",
-				     "connect_timeout", "client_encoding", NULL };
-	/* an empty password means "none" to libpq; expand_dbname lets the URL stand in dbname */
-	const char *const values[] = { options->url,  password.len ? password.bytes : NULL,
-				       options->name, connect_timeout,
-				       "UTF8",        NULL };
-	CLEANUP(pg_connection) PGconn *connection = PQconnectdbParams(keys, values, 1);
+	CLEANUP(pg_connection) PGconn *connection = connect_to_writable(options, password.len ? password.bytes : NULL);
 	if (PQstatus(connection) != CONNECTION_OK)
 		return error_set(err, STATUS_UNAVAILABLE, "database: %s", PQerrorMessage(connection));
 	*ret_connection = STEAL(connection);

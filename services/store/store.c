@@ -236,7 +236,7 @@ static bool is_closed_by_server(PGconn *connection)
 
 static enum status need_connection(struct store *store, struct error *err)
 {
-	if (store->connection && is_closed_by_server(store->connection))
+	if (store->connection && (is_closed_by_server(store->connection) || connection_is_read_only(store->connection)))
 		drop_connection(store);
 	if (store->connection)
 		return STATUS_OK;

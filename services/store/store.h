@@ -1,6 +1,7 @@
 /* store/store.h - one connection to PostgreSQL.
  *
  * Opening it prepares every statement of sql/queries, so that a misspelt column stops the start and not a request.
+ * With several hosts in the URL it goes to the first that takes writes; a server that has stopped to take them is given up.
  * A lost connection makes calls return UNAVAILABLE; each later call tries to reconnect, at most every STORE_RETRY_MS.
  *
  * Thread:  one thread at a time; each thread brings its own struct store.
@@ -18,13 +19,12 @@ enum {
 	STORE_SCHEMA_VERSION = 12, /* the newest migration that this program needs */
 	STORE_RETRY_MS = 200,
 	STORE_GRACE_MS = 2000, /* beyond statement_timeout_ms: then the server is taken for gone */
-	STORE_CONNECT_TIMEOUT_S = 5,
 };
 
 struct store;
 
 struct store_options {
-	const char *url;           /* PostgreSQL connection URL or key=value text */
+	const char *url; /* PostgreSQL connection URL or key=value text; of several hosts the one to write to */
 	const char *password_file; /* NULL or "": none */
 	const char *role;          /* SET ROLE after connecting; NULL or "": none */
 	const char *name;          /* application_name, for the operator's pg_stat_activity */

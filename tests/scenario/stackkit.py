@@ -254,8 +254,8 @@ class Stack:
         self.environment |= {"CISTERN_SIGN_IN_FAILURES_MAX": "100000", "CISTERN_SIGN_IN_STRANGERS_FAILURES_MAX": "100000"}
         self.environment |= {"CISTERN_SIGN_IN_PER_MINUTE": "100000", "CISTERN_REQUESTS_PER_SECOND": "100000",
                              "CISTERN_CLAIMS_PER_MINUTE": "100000", "CISTERN_NODE_LIMITS": "off"}
-        self.environment |= environment
         self.environment.pop("DATABASE_URL", None)
+        self.environment |= environment
         self._local = threading.local()
         self.start()
 

@@ -1,0 +1,78 @@
+"""A streaming standby takes over: what was acknowledged is kept, and the daemon finds the new primary by itself (high-availability.md)."""
+
+import time
+
+import pytest
+
+from ledgerkit import Ledger
+from standbykit import Pair
+from stackkit import LAMP, wait_for
+
+BACK_S = 30.0  # the promise
+
+
+@pytest.fixture
+def pair():
+    with Pair() as each:
+        yield each
+
+
+@pytest.fixture
+def stack(pair, own_stack):
+    return own_stack(DATABASE_URL=pair.url)
+
+
+def sessions(server):
+    """The names of the daemon's sessions there."""
+    return {name for (name,) in server.sql("SELECT DISTINCT application_name FROM pg_stat_activity "
+                                           "WHERE application_name LIKE 'cisternd %'")}
+
+
+def lamp_of(stack, user):
+    node = stack.node().connect()
+    node.publish("config", LAMP | {"node_id": node.id})
+    user.claim(node)
+    return node
+
+
+def writes(user, node, number):
+    """A report committed, a value sent to the node, a change of the account."""
+    node.publish("params/local", {"Light": {"Level": number}})
+    return (user.params(node).get("Light") == {"Level": number}
+            and user.put("/v1/user/nodes/params", {"Light": {"Level": number}}, node_id=node.id).status_code == 200
+            and user.put("/v1/user2", {"name": f"number {number}"}).status_code == 200)
+
+
+def fail_over(ledger, stack, user, node, old, new, number):
+    """Kills one server under load and promotes the other; gives the seconds until reads and writes of all kinds work again."""
+    daemon, names = stack.pid("cisternd"), sessions(old)
+    ledger.go_on()
+    began = time.monotonic()
+    old.kill()
+    new.promote()
+    wait_for(lambda: writes(user, node, number), BACK_S, "reads and writes again")
+    took = time.monotonic() - began
+    ledger.recovery_s.append(took)
+    assert stack.pid("cisternd") == daemon
+    wait_for(lambda: sessions(new) >= names, BACK_S, f"{names} at the new primary")
+    ledger.go_on()
+    return took
+
+
+@pytest.mark.slow
+def test_nothing_acknowledged_is_lost_or_doubled_when_the_standby_takes_over_and_back(pair, stack, record_property):
+    user = stack.user()
+    node = lamp_of(stack, user)
+    with Ledger(stack, n_nodes=10, seed=5) as ledger:
+        fail_over(ledger, stack, user, node, pair.primary, pair.standby, 1)
+        assert stack.cli("node", "list").stdout.count("node-") >= 10
+        stack.cli("migrate")
+        # the old primary may have committed what nobody was told of: it gives that up and follows
+        pair.primary.rewind(pair.standby)
+        pair.primary.start(standby_of=pair.standby)
+        pair.standby.set("synchronous_standby_names", pair.primary.name)
+        pair.standby.wait_synchronous(pair.primary.name)
+        fail_over(ledger, stack, user, node, pair.standby, pair.primary, 2)
+        figures = ledger.finish(record_property)
+    assert figures["reconnects"] == 0  # nodes notice nothing
+    node.stop()
