@@ -52,6 +52,7 @@ UNIT_TESTS   := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 FUZZ_SOURCES := $(wildcard tests/fuzz/*_fuzz.c)
 BENCH_SOURCES := $(wildcard tests/bench/*.c)
 BENCHES      := $(BENCH_SOURCES:%.c=$(BUILD)/%)
+BENCH_KIT    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/kit/*.c))
 
 .PHONY: all deps run test check unit scenario lint san fuzz bench faults bench-programs install clean help
 .DELETE_ON_ERROR:
@@ -71,7 +72,7 @@ help:
 #: make lint       format, room includes, static analysis; warnings are errors
 #: make san        unit and scenario tests under address+undefined, the daemon under thread sanitizer
 #: make fuzz       every fuzz target for FUZZ_SECONDS (default 10) each
-#: make bench      figures beside their baselines; FIGURES='ingest' for some of them
+#: make bench      figures beside their baselines, docs/performance.md; FIGURES='ingest' for some of them
 #: make faults     each fault of docs/reliability.md many times, into its table (half an hour); FAULTS='daemon-kill' for some, SEED=n
 #: make install    into $(DESTDIR)$(PREFIX)
 #: make clean      remove build/
@@ -181,14 +182,14 @@ $(BUILD)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(LIB)
 	@echo '  LD    $@'
 	@$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -MMD -MP -o $@ $< $(LIB) $(LIBS)
 
-$(BUILD)/tests/bench/%: tests/bench/%.c $(LIB)
+$(BUILD)/tests/bench/%: tests/bench/%.c $(LIB) $(BENCH_KIT)
 	@mkdir -p $(@D)
 	@echo '  LD    $@'
-	@$(CC) $(CFLAGS_ALL) -Iplugin -MMD -MP $(LDHARDEN) -fPIE -o $@ $< $(BENCH_OBJECTS) $(LIB) $(LIBS)
+	@$(CC) $(CFLAGS_ALL) -Iplugin -MMD -MP $(LDHARDEN) -fPIE -o $@ $< $(BENCH_OBJECTS) $(BENCH_KIT) $(LIB) $(LIBS)
 
 # The plugin as it is built for the broker, whose functions the benchmark stands in for.
 $(BUILD)/tests/bench/plugin_checks: BENCH_OBJECTS := $(PLUGIN_OBJECTS)
 $(BUILD)/tests/bench/plugin_checks: $(PLUGIN_OBJECTS)
 
--include $(LIB_OBJECTS:.o=.d) $(PLUGIN_OBJECTS:.o=.d) $(UNIT_TESTS:%=%.d) $(BENCHES:%=%.d) $(FUZZ_SOURCES:%.c=$(BUILD)/%.d) \
+-include $(LIB_OBJECTS:.o=.d) $(PLUGIN_OBJECTS:.o=.d) $(UNIT_TESTS:%=%.d) $(BENCHES:%=%.d) $(BENCH_KIT:.o=.d) $(FUZZ_SOURCES:%.c=$(BUILD)/%.d) \
 	$(foreach program,$(PROGRAMS),$(patsubst %.c,$(BUILD)/%.d,$(call room_sources,$(program))))

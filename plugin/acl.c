@@ -83,6 +83,8 @@ static void on_consumer_subscribe(struct plugin *plugin, const struct question *
 		presence_ask_snapshot(&plugin->presence);
 		plugin->counters.changed = true;
 	}
+	if (topic_filter_covers(filter, q->topic_len, COUNTERS_TOPIC, sizeof(COUNTERS_TOPIC) - 1))
+		plugin->counters.changed = true; /* so that who has just come need not wait for something to happen */
 	if (topic_filter_covers(filter, q->topic_len, REVOCATION_STATE_TOPIC, sizeof(REVOCATION_STATE_TOPIC) - 1))
 		control_ask_state(plugin);
 	if (q->event->qos > 0 && !mosquitto_client_clean_session(q->event->client))

@@ -354,36 +354,3 @@ enum status admin_nodes_connections(struct request *request, struct error *err)
 	buffer_putc(history.body, '}');
 	return STATUS_OK;
 }
-
-/* --- the broker --- */
-
-static void put_document(struct buffer *body, const char *name, const char *json)
-{
-	buffer_printf(body, ",\"%s\":%s", name, *json ? json : "null");
-}
-
-static void add_broker(void *context, const struct fleet_broker *broker)
-{
-	struct buffer *body = context;
-	if (body->bytes[body->len - 1] != '[')
-		buffer_putc(body, ',');
-	buffer_putc(body, '{');
-	reply_put_member(body, "broker", broker->broker);
-	buffer_printf(body, ",\"in_force\":%s,\"revocation_version\":%lld,\"wanted_version\":%lld",
-		      broker->in_force ? "true" : "false", (long long)broker->version,
-		      (long long)broker->wanted_version);
-	put_document(body, "revocation", broker->revocation_json);
-	admin_put_seconds(body, "revocation_at", broker->revocation_at_us);
-	put_document(body, "counters", broker->counters_json);
-	admin_put_seconds(body, "counters_at", broker->counters_at_us);
-	buffer_putc(body, '}');
-}
-
-enum status admin_broker(struct request *request, struct error *err)
-{
-	struct buffer *body = &request->reply.body;
-	buffer_puts(body, "{\"brokers\":[");
-	enum status st = store_fleet_brokers(request->store, add_broker, body, err);
-	buffer_puts(body, "]}");
-	return st;
-}

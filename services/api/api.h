@@ -29,14 +29,17 @@ enum {
 	API_CLAIM_THREADS = 2,
 	API_OIDC_THREADS = 4,
 	API_STOP_MS = 5000,
-	API_PROBES_MAX = 4
+	API_PROBES_MAX = 4,
+	API_CERTIFICATES_MAX = 8
 };
 
 struct api;
+struct api_meter;
 struct claim;
 struct documents;
+struct metrics;
 struct oidc;
-struct publisher;
+struct pool;
 
 /* A part that readiness depends on, beside the database. Asked from worker threads. */
 struct api_probe {
@@ -45,14 +48,22 @@ struct api_probe {
 	void *context;
 };
 
+/* A certificate whose end /metrics tells: a PEM file, or a folder of them. */
+struct api_certificate {
+	const char *name; /* NULL ends the list */
+	const char *path; /* "": there is none */
+};
+
 struct api_options {
 	struct store_options store; /* for each worker's connection */
 	const struct account *account;
-	struct oidc *oidc;           /* NULL: no sign-in with a provider */
-	struct publisher *publisher; /* for commands to nodes */
+	struct oidc *oidc; /* NULL: no sign-in with a provider */
+	struct pool *pool; /* the brokers: commands to nodes, and what nodes are told */
 	const struct claim *claim;
 	struct signer_options signer; /* for certificates that an administrator asks for */
 	struct api_probe probes[API_PROBES_MAX];
+	struct metrics *metrics;
+	struct api_certificate certificates[API_CERTIFICATES_MAX];
 
 	const char *bind; /* numeric address of the plain listener */
 	int port;         /* 0: no plain listener */
@@ -66,6 +77,7 @@ struct api_options {
 
 	const char *public_url; /* of this API, for addresses that we give out; NULL or "": as we are called */
 	const struct documents *documents;      /* by api_start() */
+	struct api_meter *meter;                /* likewise */
 	const char *mqtt_host, *mqtt_cred_host; /* told to clients; an empty second is the first */
 	int sign_in_per_minute;                 /* sign-in, sign-up and code attempts, per source and per account */
 	int sign_in_failures_max;           /* wrong passwords and codes of a source at an account: api/attempts.h */

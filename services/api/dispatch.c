@@ -6,6 +6,7 @@
 
 #include "api/handlers.h"
 #include "api/limiter.h"
+#include "api/meter.h"
 #include "api/origins.h"
 #include "api/representation.h"
 #include "api/routes.h"
@@ -56,6 +57,8 @@ static enum dispatch_next finish(struct request *request, enum status status, co
 	if ((reply->http == 503 || reply->http == 429) && reply->retry_after_s == 0)
 		reply->retry_after_s = RETRY_AFTER_S;
 	representation_choose(request);
+	api_meter_answered(request->options->meter, request->route, reply->http,
+			   clock_monotonic_us() - request->began_at_us);
 	log_request(request, status, err);
 	return DISPATCH_REPLY;
 }
@@ -227,7 +230,11 @@ static enum status ask_session(struct request *request, struct error *err)
 {
 	const char *session_id = request->claims.session_id;
 	enum status st = STATUS_OK;
-	if (request->route->object == OBJECT_NODE_LIST)
+	if (request->is_asked)
+		st = request->asked.status == STATUS_OK
+			     ? STATUS_OK
+			     : error_set(err, request->asked.status, "%s", request->asked.text);
+	else if (request->route->object == OBJECT_NODE_LIST)
 		st = nodes_list_with_session(request, err);
 	else if (request->route->object == OBJECT_NODE_PARAMS)
 		st = store_session_access_params(request->store, session_id, request->node_id, &request->caller,
@@ -307,6 +314,41 @@ static enum status no_object(struct request *request, enum status named, const s
 }
 
 /* An id that could not exist is answered like a stranger's. */
+static enum status read_node(struct request *request, const char **ret_node_id, struct error *err)
+{
+	enum status st = params_query_either(&request->query, "node_id", "nodeid", ret_node_id, err);
+	const char *node_id = *ret_node_id;
+	request->node_id = node_id && node_id_valid(node_id, strlen(node_id)) ? node_id : NULL;
+	return st;
+}
+
+bool dispatch_may_wait(struct request *request)
+{
+	if (!request->store || request->by_key || is_anonymous(request) || request->route->object != OBJECT_NODE_PARAMS)
+		return false;
+	const char *node_id = NULL;
+	return read_node(request, &node_id, NULL) == STATUS_OK && request->node_id;
+}
+
+void dispatch_ask_together(struct request *const *requests, size_t n_requests)
+{
+	struct session_params_ask asks[DISPATCH_TOGETHER_MAX];
+	for (size_t i = 0; i < n_requests; i++)
+		asks[i] = (struct session_params_ask){ .session_id = requests[i]->claims.session_id,
+						       .node_id = requests[i]->node_id,
+						       .json = &requests[i]->reply.body };
+	struct error err = { .status = STATUS_OK };
+	enum status st = store_session_access_params_of_many(requests[0]->store, asks, n_requests, &err);
+	for (size_t i = 0; i < n_requests; i++) {
+		struct request *request = requests[i];
+		request->is_asked = true;
+		request->asked = err;
+		request->asked.status = st == STATUS_OK ? asks[i].status : st;
+		if (request->asked.status == STATUS_OK)
+			request->caller = asks[i].access;
+	}
+}
+
 static enum status ask_permission(struct request *request, struct error *err)
 {
 	const struct route *route = request->route;
@@ -314,8 +356,7 @@ static enum status ask_permission(struct request *request, struct error *err)
 	const char *node_id = NULL;
 	enum status named = STATUS_OK;
 	if (permission_needs_node(route->object))
-		named = params_query_either(&request->query, "node_id", "nodeid", &node_id, &why);
-	request->node_id = node_id && node_id_valid(node_id, strlen(node_id)) ? node_id : NULL;
+		named = read_node(request, &node_id, &why);
 	enum status st = request->by_key ? ask_key(request, err) : ask_session(request, err);
 	if (st != STATUS_OK)
 		return st;

@@ -2,7 +2,11 @@
  *
  * The order of calls for one request: on_uri with the raw target; on_access once the headers are in; again for each piece of
  * the body; once more with nothing, and only there the reply is queued, for a reply queued at the first call ends the
- * connection (right when a body is left unread, else costly: a seventh of the throughput); on_completed. */
+ * connection (right when a body is left unread, else costly: a seventh of the throughput); on_completed.
+ *
+ * A request that is worth being asked for with others (dispatch_may_wait) gets no reply at that call: libmicrohttpd calls again in the
+ * next turn of the worker's loop, when every other connection that was ready has had its call. When a turn has brought no more of
+ * them, the database is asked about all that were gathered. Nobody waits for time to pass. */
 #include <arpa/inet.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -40,6 +44,18 @@ void *exchange_on_uri(void *context, const char *uri, struct MHD_Connection *con
 	return exchange;
 }
 
+/* The connection ended before it was asked for. */
+static void drop_gathered(const struct exchange *exchange)
+{
+	struct gathered *gathered = worker_gathered(exchange->api);
+	for (size_t i = 0; gathered && i < gathered->n; i++) {
+		if (gathered->exchanges[i] != exchange)
+			continue;
+		gathered->exchanges[i] = gathered->exchanges[--gathered->n];
+		return;
+	}
+}
+
 void exchange_on_completed(void *context, struct MHD_Connection *connection, void **state,
 			   enum MHD_RequestTerminationCode how)
 {
@@ -50,6 +66,8 @@ void exchange_on_completed(void *context, struct MHD_Connection *connection, voi
 	*state = NULL;
 	watch_set(exchange->watched, DEADLINE_NEXT_US);
 	struct api *api = exchange->api;
+	if (exchange->phase == PHASE_GATHERED)
+		drop_gathered(exchange);
 	worker_give_exchange(exchange);
 	atomic_fetch_sub(&api->n_exchanges, 1);
 }
@@ -299,13 +317,60 @@ void exchange_run_slow(void *item)
 	MHD_resume_connection(connection); /* from here on the exchange is its worker's */
 }
 
+static bool gather(struct exchange *exchange)
+{
+	struct gathered *gathered = worker_gathered(exchange->api);
+	if (!gathered || gathered->n == ARRAY_LEN(gathered->exchanges) || !dispatch_may_wait(exchange->request))
+		return false;
+	gathered->exchanges[gathered->n++] = exchange;
+	exchange->phase = PHASE_GATHERED;
+	return true;
+}
+
+/* Once in a turn the first of them looks whether it has brought more. */
+static bool are_more_coming(struct gathered *gathered, const struct exchange *exchange)
+{
+	if (gathered->exchanges[0] != exchange)
+		return true;
+	bool are_more = gathered->n > gathered->n_seen && gathered->n < ARRAY_LEN(gathered->exchanges);
+	gathered->n_seen = gathered->n;
+	return are_more;
+}
+
+static void ask_gathered(struct gathered *gathered)
+{
+	struct request *requests[ARRAY_LEN(gathered->exchanges)];
+	for (size_t i = 0; i < gathered->n; i++) {
+		requests[i] = gathered->exchanges[i]->request;
+		gathered->exchanges[i]->phase = PHASE_ASKED;
+	}
+	if (gathered->n > 1) /* one asks by itself, for less */
+		dispatch_ask_together(requests, gathered->n);
+	gathered->n = 0;
+	gathered->n_seen = 0;
+}
+
 static enum MHD_Result run(struct exchange *exchange)
+{
+	return dispatch_run(exchange->request) == DISPATCH_LANE ? go_to_lane(exchange) : response_send(exchange);
+}
+
+static enum MHD_Result run_gathered(struct exchange *exchange)
+{
+	struct gathered *gathered = worker_gathered(exchange->api);
+	if (are_more_coming(gathered, exchange))
+		return MHD_YES;
+	ask_gathered(gathered);
+	return run(exchange);
+}
+
+static enum MHD_Result begin_run(struct exchange *exchange)
 {
 	watch_set(exchange->watched, DEADLINE_REPLY_US);
 	exchange->request->compressor = worker_compressor(exchange->api);
 	if (exchange->request->route->rate != RATE_FREE)
 		exchange->request->store = worker_store(exchange->api);
-	return dispatch_run(exchange->request) == DISPATCH_LANE ? go_to_lane(exchange) : response_send(exchange);
+	return gather(exchange) ? MHD_YES : run(exchange);
 }
 
 enum MHD_Result exchange_on_access(void *context, struct MHD_Connection *connection, const char *url,
@@ -321,7 +386,9 @@ enum MHD_Result exchange_on_access(void *context, struct MHD_Connection *connect
 	if (*upload_len > 0)
 		return take_body(exchange, upload, upload_len);
 	switch (exchange->phase) {
-	case PHASE_BODY: return run(exchange);
+	case PHASE_BODY: return begin_run(exchange);
+	case PHASE_GATHERED: return run_gathered(exchange);
+	case PHASE_ASKED: return run(exchange);
 	case PHASE_REPLY: return response_send(exchange);
 	case PHASE_LANE: return MHD_YES; /* resumed by nobody but the lane: not met */
 	case PHASE_HEADERS: break;

@@ -149,11 +149,19 @@ const struct route_doc doc_admin_nodes_connections = {
 
 const struct route_doc doc_admin_broker = {
 	.tag = "Administration",
-	.summary = "What each broker says it refuses and counts",
-	.text = "What a broker has not told yet is null.",
+	.summary = "The brokers, and what each says it refuses and counts",
+	.text = "What a broker has not told yet is null. lost_at: since when it has not been reached; its nodes count "
+		"as "
+		"off line from then on. connected: nodes whose newest session is there.",
 	.answer = JSON({
 		"brokers" : [ {
-			"broker" : "localhost:8884",
+			"broker" : "main",
+			"state" : "active",
+			"mqtt_host" : "mqtt.example.org",
+			"service_host" : "localhost",
+			"service_port" : 8884,
+			"connected" : 1,
+			"lost_at" : null,
 			"in_force" : true,
 			"revocation_version" : 7,
 			"wanted_version" : 7,
@@ -163,6 +171,39 @@ const struct route_doc doc_admin_broker = {
 			"counters_at" : null
 		} ]
 	}),
+};
+
+const struct route_doc doc_admin_broker_add = {
+	.tag = "Administration",
+	.summary = "Add a broker, or take a drained or removed one back",
+	.text = "It gets its part of the nodes that claim from now on. A process that takes its messages must run: "
+		"setting ingest_brokers.",
+	.request = JSON({
+		"broker" : "b2",
+		"mqtt_host" : "mqtt2.example.org",
+		"service_host" : "127.0.0.1",
+		"service_port" : 9
+	}),
+	.answer = JSON({ "status" : "success", "description" : "Broker added" }),
+};
+
+const struct route_doc doc_admin_broker_drain = {
+	.tag = "Administration",
+	.summary = "Give a broker no new nodes",
+	.text = "Nodes that have its address stay, and commands reach them there. The only active broker stays one.",
+	.request = JSON({ "broker" : "b2", "state" : "draining" }),
+	.answer = JSON({ "status" : "success", "description" : "Broker gets no new nodes" }),
+};
+
+const struct route_doc doc_admin_broker_remove = {
+	.tag = "Administration",
+	.summary = "Take a broker out of use",
+	.text = "Refused while nodes are connected there, unless it is forced; they are off line then.",
+	.params = (const struct doc_param[]){ { "broker", "string", true, "its name" },
+					      { "force", "boolean", false, "also with nodes connected" },
+					      { .name = NULL } },
+	.query = "broker=b2",
+	.answer = JSON({ "status" : "success", "description" : "Broker removed" }),
 };
 
 const struct route_doc doc_admin_users_list = {

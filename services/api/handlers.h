@@ -16,6 +16,7 @@ enum status documents_openapi(struct request *request, struct error *err);
 enum status documents_page(struct request *request, struct error *err);
 enum status documents_style(struct request *request, struct error *err);
 enum status root_ready(struct request *request, struct error *err);
+enum status metrics_get(struct request *request, struct error *err);
 
 /* ca_handlers.c */
 enum status ca_crl(struct request *request, struct error *err);
@@ -110,6 +111,12 @@ enum status claim_initiate_post(struct request *request, struct error *err);
 enum status claim_verify_post(struct request *request, struct error *err);
 enum status claim_verify_slow(struct request *request, struct error *err);
 
+/* broker_handlers.c */
+enum status admin_broker(struct request *request, struct error *err);
+enum status admin_broker_add(struct request *request, struct error *err);
+enum status admin_broker_drain(struct request *request, struct error *err);
+enum status admin_broker_remove(struct request *request, struct error *err);
+
 /* self_claim_handlers.c */
 enum status self_claim_get(struct request *request, struct error *err);
 enum status self_claim_put(struct request *request, struct error *err);
@@ -122,7 +129,6 @@ enum status admin_nodes_revoke(struct request *request, struct error *err);
 enum status admin_nodes_delete(struct request *request, struct error *err);
 enum status admin_nodes_transfer(struct request *request, struct error *err);
 enum status admin_nodes_connections(struct request *request, struct error *err);
-enum status admin_broker(struct request *request, struct error *err);
 enum status admin_confirm_slow(struct request *request, struct error *err);
 
 /* admin_user_handlers.c */

@@ -94,3 +94,11 @@ bool lane_push(struct lane *lane, void *item)
 	pthread_mutex_unlock(&lane->mutex);
 	return taken;
 }
+
+size_t lane_queued(struct lane *lane)
+{
+	pthread_mutex_lock(&lane->mutex);
+	size_t n_items = lane->n_items;
+	pthread_mutex_unlock(&lane->mutex);
+	return n_items;
+}

@@ -28,5 +28,7 @@ void lane_stop(struct lane *lane);
 void lane_free(struct lane *lane);
 
 MUST_CHECK bool lane_push(struct lane *lane, void *item);
+/* Items that wait, from any thread; those that a thread has taken do not. */
+size_t lane_queued(struct lane *lane);
 
 #endif

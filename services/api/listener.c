@@ -21,18 +21,16 @@ static const char tls_priorities[] = "NONE:+VERS-TLS1.3:+VERS-TLS1.2:+ECDHE-ECDS
 				     ":+SIGN-ALL:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:-SIGN-DSA-SHA1"
 				     ":+COMP-NULL:+CTYPE-X509:%SERVER_PRECEDENCE";
 
-static enum status read_address(const struct listener_options *options, struct sockaddr_storage *ret_address,
-				struct error *err)
+enum status listener_address(const char *bind, int port_number, struct sockaddr_storage *ret_address, struct error *err)
 {
 	char port[8];
-	(void)snprintf(port, sizeof(port), "%d", options->port);
+	(void)snprintf(port, sizeof(port), "%d", port_number);
 	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
 					.ai_socktype = SOCK_STREAM };
 	struct addrinfo *found = NULL;
-	int result = getaddrinfo(options->bind, port, &hints, &found);
+	int result = getaddrinfo(bind, port, &hints, &found);
 	if (result != 0)
-		return error_set(err, STATUS_INVALID, "%s port %d: %s", options->bind, options->port,
-				 gai_strerror(result));
+		return error_set(err, STATUS_INVALID, "%s port %d: %s", bind, port_number, gai_strerror(result));
 	memset(ret_address, 0, sizeof(*ret_address));
 	memcpy(ret_address, found->ai_addr, found->ai_addrlen);
 	freeaddrinfo(found);
@@ -77,7 +75,7 @@ static enum status start_daemon(struct api *api, const struct listener_options *
 				struct error *err)
 {
 	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
-	enum status st = read_address(options, &address, err);
+	enum status st = listener_address(options->bind, options->port, &address, err);
 	if (st != STATUS_OK)
 		return st;
 	struct option_list list = { .n = 0 };

@@ -51,8 +51,8 @@ static enum status set_one(struct request *request, const char *node_id, json_t 
 		return error_set(err, STATUS_NOT_FOUND, "not a node id");
 	if (!json_is_object(payload))
 		return error_set(err, STATUS_INVALID, "payload is not an object");
-	return command_set_params(request->store, request->options->publisher, request->caller.user_id, node_id,
-				  payload, text, err);
+	return command_set_params(request->store, request->options->pool, request->caller.user_id, node_id, payload,
+				  text, err);
 }
 
 /* Who turned what on is asked one day. The broker has it by now, so that this could not be written changes no answer. */

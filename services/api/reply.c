@@ -86,6 +86,10 @@ static const struct failure_row failures[] = {
 	[FAILURE_ADMIN_FIELD] = { STATUS_INVALID, 107004, "A field is missing or not valid" },
 	[FAILURE_ADMIN_CSR] = { STATUS_INVALID, 107005, "The certificate signing request is not acceptable" },
 	[FAILURE_ADMIN_LAST] = { STATUS_CONFLICT, 107020, "There must be another administrator first" },
+	[FAILURE_BROKER] = { STATUS_NOT_FOUND, 107021, "No such broker" },
+	[FAILURE_BROKER_STATE] = { STATUS_CONFLICT, 107022,
+				   "There is one of that name, it is the only active one, or nodes are connected "
+				   "there" },
 	[FAILURE_KEY_FIELD] = { STATUS_INVALID, 110001, "A field of the key is missing or not valid" },
 	[FAILURE_KEY_SCOPE] = { STATUS_DENIED, 110002, "A scope is beyond the account's role" },
 	[FAILURE_KEY_LIMIT] = { STATUS_CONFLICT, 110003, "Too many keys: revoke one first" },

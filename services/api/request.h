@@ -99,7 +99,9 @@ struct request {
 	bool by_key; /* a key in the token's place: no claims, but its hash */
 	unsigned char key_hash[API_KEY_HASH_BYTES];
 	struct session_access caller; /* filled for all but WHO_ANYONE; user_id is "" without a token */
-	const char *node_id;          /* OBJECT_NODE...: valid and the caller's */
+	bool is_asked;                /* dispatch_ask_together() has, and `caller` and `asked` are its answer */
+	struct error asked;
+	const char *node_id; /* OBJECT_NODE...: valid and the caller's */
 
 	/* between a handler and its slow half */
 	bool goes_on;

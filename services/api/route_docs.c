@@ -29,6 +29,13 @@ const struct route_doc doc_root_ready = {
 	.answer = JSON({ "status" : "ready", "database" : "ok", "broker" : "ok", "ingest" : "ok" }),
 };
 
+const struct route_doc doc_metrics_get = {
+	.tag = "Service",
+	.summary = "What is counted, in Prometheus text form 0.0.4",
+	.text = "Meant for a key with the scope fleet:read.",
+	.answer_type = "text/plain",
+};
+
 const struct route_doc doc_documents_openapi = {
 	.tag = "Service",
 	.summary = "This API as an OpenAPI 3.1 document",

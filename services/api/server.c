@@ -5,6 +5,7 @@
 
 #include "api/certificate.h"
 #include "api/documents.h"
+#include "api/meter.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -36,6 +37,8 @@ enum status api_start(const struct api_options *options, struct api **ret_api, s
 	api->options = *options;
 	api->documents = documents_new(options->public_url);
 	api->options.documents = api->documents;
+	api->meter = api_meter_new(options->metrics);
+	api->options.meter = api->meter;
 	api->limiter = limiter_new();
 	enum status st = watch_start(&api->watch, err);
 	if (st == STATUS_OK)
@@ -53,6 +56,7 @@ enum status api_start(const struct api_options *options, struct api **ret_api, s
 		api_stop(api);
 		return st;
 	}
+	api_meter_watch(api);
 	*ret_api = api;
 	return STATUS_OK;
 }
@@ -96,6 +100,7 @@ void api_stop(struct api *api)
 		lane_free(api->lanes[i]);
 	watch_stop(api->watch);
 	documents_free(api->documents);
+	api_meter_free(api->meter);
 	limiter_free(api->limiter);
 	pthread_key_delete(api->worker_key);
 	free(api);

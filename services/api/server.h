@@ -10,8 +10,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 
 #include "api/api.h"
+#include "api/dispatch.h"
 #include "api/lane.h"
 #include "api/limiter.h"
 #include "api/request.h"
@@ -41,6 +43,7 @@ struct listener {
 struct api {
 	struct api_options options;
 	struct documents *documents;
+	struct api_meter *meter;
 	struct limiter *limiter;
 	struct watch *watch;
 	struct lane *lanes[N_LANES];
@@ -52,7 +55,7 @@ struct api {
 
 /* --- exchange.c: one request on a connection --- */
 
-enum exchange_phase { PHASE_HEADERS, PHASE_BODY, PHASE_LANE, PHASE_REPLY };
+enum exchange_phase { PHASE_HEADERS, PHASE_BODY, PHASE_GATHERED, PHASE_ASKED, PHASE_LANE, PHASE_REPLY };
 
 struct exchange {
 	struct api *api;
@@ -63,6 +66,12 @@ struct exchange {
 	size_t uri_len;   /* of the target as it came */
 	size_t n_dropped; /* bytes of a body nobody wants */
 	struct exchange *next_spare;
+};
+
+/* Requests of one worker that wait for the end of this turn of its loop, to be asked for together. */
+struct gathered {
+	struct exchange *exchanges[DISPATCH_TOGETHER_MAX];
+	size_t n, n_seen; /* n_seen: at the turn before */
 };
 
 /* libmicrohttpd's callbacks; the context is struct api. */
@@ -87,6 +96,8 @@ enum MHD_Result response_send(struct exchange *exchange);
 /* This thread's connection to the database; NULL while it is away. Tries again at most every STORE_RETRY_MS. */
 struct store *worker_store(struct api *api);
 struct compressor *worker_compressor(struct api *api);
+/* NULL in a thread that is no worker. */
+struct gathered *worker_gathered(struct api *api);
 struct exchange *worker_take_exchange(struct api *api);
 void worker_give_exchange(struct exchange *exchange);
 /* Sixteen hexadecimal digits that come once. */
@@ -101,6 +112,10 @@ struct listener_options {
 	int port;
 	const char *cert_file, *key_file; /* NULL: plain */
 };
+
+/* A numeric address as the system takes it. */
+MUST_CHECK enum status listener_address(const char *bind, int port_number, struct sockaddr_storage *ret_address,
+					struct error *err);
 
 MUST_CHECK enum status listener_start(struct api *api, const struct listener_options *options,
 				      struct listener *ret_listener, struct error *err);

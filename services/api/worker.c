@@ -15,6 +15,7 @@ struct worker {
 	struct exchange *spare;
 	int n_spare;
 	uint64_t id_base, n_ids;
+	struct gathered gathered;
 };
 
 static struct worker *worker_here(struct api *api)
@@ -67,6 +68,12 @@ struct store *worker_store(struct api *api)
 struct compressor *worker_compressor(struct api *api)
 {
 	return worker_here(api)->compressor;
+}
+
+struct gathered *worker_gathered(struct api *api)
+{
+	struct worker *worker = pthread_getspecific(api->worker_key);
+	return worker ? &worker->gathered : NULL;
 }
 
 struct exchange *worker_take_exchange(struct api *api)

@@ -28,7 +28,7 @@ enum status client_new(const struct broker_options *options, bool clean_session,
 	struct mosquitto *client = mosquitto_new(options->client_id, clean_session, context);
 	if (!client)
 		return error_set(err, STATUS_UNAVAILABLE, "broker: no client: %s", strerror(errno));
-	bool with_tls = !*options->socket && *options->ca_file;
+	bool with_tls = *options->host != '/' && *options->ca_file;
 	int result = mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V311);
 	if (result == MOSQ_ERR_SUCCESS)
 		result = mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
@@ -47,8 +47,8 @@ enum status client_new(const struct broker_options *options, bool clean_session,
 
 enum status client_connect(struct mosquitto *client, const struct broker_options *options, struct error *err)
 {
-	bool by_path = *options->socket != '\0'; /* libmosquitto takes port 0 for that */
-	int result = mosquitto_connect(client, by_path ? options->socket : options->host, by_path ? 0 : options->port,
+	/* libmosquitto takes a path with port 0 */
+	int result = mosquitto_connect(client, options->host, *options->host == '/' ? 0 : options->port,
 				       BROKER_KEEPALIVE_S);
 	return client_status(result, "connecting", err);
 }

@@ -10,11 +10,12 @@
 struct mosquitto;
 
 struct broker_options {
-	const char *host;
+	const char *host; /* or the path of the broker's unix listener; then port and TLS files go for nothing */
 	int port;
 	const char *ca_file, *cert_file, *key_file; /* mutual TLS with a certificate of the service CA */
-	const char *socket;    /* path of the broker's unix listener; instead of all above unless "" */
-	const char *client_id; /* begins with `cistern.`: no node can have it */
+	const char *name;        /* what we call this broker, in /metrics; may be NULL without `metrics` */
+	struct metrics *metrics; /* NULL: nothing is counted */
+	const char *client_id;   /* begins with `cistern.`: no node can have it */
 };
 
 enum { BROKER_KEEPALIVE_S = 30 };

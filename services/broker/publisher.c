@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "broker/sys.h"
 
 enum { RETRY_MIN_MS = 50, RETRY_MAX_MS = 500, POLL_MS = 1000, CONNECT_TIMEOUT_MS = 5000, MESSAGES_PER_CALL_MAX = 4 };
 
@@ -26,7 +27,8 @@ struct waiting {
 struct publisher {
 	struct broker_options options;
 	pthread_t thread;
-	int wake; /* eventfd: there is something to send, or to stop for */
+	struct broker_sys *sys; /* its thread's alone */
+	int wake;               /* eventfd: there is something to send, or to stop for */
 
 	pthread_mutex_t mutex; /* guards everything below */
 	pthread_cond_t changed;
@@ -38,15 +40,23 @@ struct publisher {
 
 static void on_connect(struct mosquitto *client, void *context, int result)
 {
-	(void)client;
 	struct publisher *publisher = context;
 	pthread_mutex_lock(&publisher->mutex);
 	publisher->connected = result == 0;
 	pthread_mutex_unlock(&publisher->mutex);
-	if (result == 0)
-		log_info("publisher.connected", F_STR("client", publisher->options.client_id));
-	else
+	if (result != 0) {
 		log_warn("publisher.refused", F_STR("reason", mosquitto_connack_string(result)));
+		return;
+	}
+	log_info("publisher.connected", F_STR("client", publisher->options.client_id));
+	broker_sys_connected(publisher->sys, client);
+}
+
+static void on_message(struct mosquitto *client, void *context, const struct mosquitto_message *message)
+{
+	(void)client;
+	const struct publisher *publisher = context;
+	broker_sys_take(publisher->sys, message->topic, message->payload, (size_t)message->payloadlen);
 }
 
 static void on_publish(struct mosquitto *client, void *context, int mid)
@@ -91,6 +101,7 @@ static enum status open_client(struct publisher *publisher, struct mosquitto **r
 	(void)mosquitto_max_inflight_messages_set(client, 0);
 	mosquitto_connect_callback_set(client, on_connect);
 	mosquitto_publish_callback_set(client, on_publish);
+	mosquitto_message_callback_set(client, on_message);
 	/* the blocking form: with the other, 2.0.11 never notices that a TLS port refuses */
 	st = client_connect(client, &publisher->options, err);
 	if (st != STATUS_OK) {
@@ -166,6 +177,7 @@ static void *run(void *context)
 			if (publisher_is_connected(publisher))
 				retry_ms = RETRY_MIN_MS;
 			set_client(publisher, NULL);
+			broker_sys_disconnected(publisher->sys);
 			mosquitto_destroy(client);
 			IGNORE_RESULT(client_status(result, "serving", &err)); /* its text is what is logged */
 		}
@@ -184,8 +196,10 @@ enum status publisher_start(const struct broker_options *options, struct publish
 	if (!publisher)
 		abort();
 	publisher->options = *options;
+	publisher->sys = broker_sys_new(options->metrics, options->name);
 	publisher->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (publisher->wake < 0) {
+		broker_sys_free(publisher->sys);
 		free(publisher);
 		return error_set(err, STATUS_UNAVAILABLE, "broker: no eventfd: %s", strerror(errno));
 	}
@@ -213,6 +227,7 @@ void publisher_stop(struct publisher *publisher)
 	pthread_cond_destroy(&publisher->changed);
 	pthread_mutex_destroy(&publisher->mutex);
 	(void)close(publisher->wake);
+	broker_sys_free(publisher->sys);
 	free(publisher);
 }
 

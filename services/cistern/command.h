@@ -68,6 +68,7 @@ command_run node_import_run;
 command_run self_claim_import_run, self_claim_list_run, self_claim_remove_run;
 command_run user_role_run, user_delete_run, user_nodes_run;
 command_run audit_run, audit_prune_run;
+command_run broker_add_run, broker_list_run, broker_drain_run, broker_remove_run;
 command_run ca_init_run, ca_show_run, ca_rollover_run;
 
 #endif

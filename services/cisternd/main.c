@@ -13,17 +13,22 @@
 #include "account/account.h"
 #include "account/oidc.h"
 #include "api/api.h"
+#include "api/metrics_listener.h"
 #include "api/origins.h"
 #include "base/log.h"
-#include "broker/publisher.h"
+#include "base/metrics.h"
+#include "base/process_metrics.h"
+#include "broker/pool.h"
 #include "claim/claim.h"
 #include "claim/registrar.h"
 #include "claim/renewal.h"
+#include "command/brokers.h"
 #include "config/config.h"
 #include "ingest/ingest.h"
 #include "push/mailer.h"
 #include "revocation/crl.h"
 #include "revocation/revocation.h"
+#include "store/broker.h"
 #include "store/store.h"
 
 /* Clients of the API give up after 5 s (rest.md section 15); a batch may be large. Stopping is told to take 10 s at most. */
@@ -36,11 +41,20 @@ enum {
 	STOP_S = 9
 };
 
+/* What takes the messages of one broker. */
+struct broker_ingest {
+	struct broker_row row; /* its texts are the ingest's too */
+	struct ingest *ingest;
+};
+
 struct app {
 	struct config config;
-	char broker_name[SETTING_TEXT_MAX + 8]; /* host:port, what it says of itself is kept under this name */
-	struct broker_options publisher_broker;
-	struct publisher *publisher;
+	struct metrics *metrics;
+	struct process_metrics *process;
+	struct metrics_listener *metrics_listener; /* NULL: not wanted */
+	bool serves_api, takes_messages;           /* the roles */
+	struct pool *pool;                         /* with the role api: a publisher for each broker */
+	struct brokers *brokers;
 	struct mailer *mailer;
 	struct account *account;
 	char oidc_redirect_url[SETTING_TEXT_MAX + 32];
@@ -48,8 +62,8 @@ struct app {
 	struct claim *claim;
 	struct renewal *renewal;
 	struct registrar *registrar;
-	struct ingest *ingest;
-	struct revocation *revocation;
+	struct broker_ingest ingests[BROKERS_MAX];
+	size_t n_ingests;
 	struct crl *crl;
 	struct api *api;
 };
@@ -68,24 +82,30 @@ static int usage(int status)
 	return status;
 }
 
-static struct broker_options broker_options(const struct config *config, const char *client_id)
+/* Every broker takes the daemon by the same certificates. */
+static struct broker_options broker_options(const struct app *app, const char *host, int port, const char *name,
+					    const char *client_id)
 {
-	return (struct broker_options){ .host = config->broker_host,
-					.socket = config->broker_socket,
-					.port = (int)config->broker_port,
+	const struct config *config = &app->config;
+	return (struct broker_options){ .host = host,
+					.port = port,
+					.name = name,
 					.ca_file = config->broker_ca_file,
 					.cert_file = config->broker_cert_file,
 					.key_file = config->broker_key_file,
+					.metrics = app->metrics,
 					.client_id = client_id };
 }
 
-static struct store_options store_options(const struct config *config, const char *name, int statement_timeout_ms)
+static struct store_options store_options(const struct app *app, const char *name, int statement_timeout_ms)
 {
+	const struct config *config = &app->config;
 	return (struct store_options){ .url = config->database_url,
 				       .password_file = config->database_password_file,
 				       .role = config->database_role,
 				       .name = name,
-				       .statement_timeout_ms = statement_timeout_ms };
+				       .statement_timeout_ms = statement_timeout_ms,
+				       .metrics = app->metrics };
 }
 
 /* True when one of the signals that end us came within the time. */
@@ -98,6 +118,8 @@ static bool is_told_to_stop(const sigset_t *signals, time_t wait_s)
 static void reload(const struct app *app)
 {
 	struct error err = { .status = STATUS_OK };
+	if (!app->api)
+		return;
 	if (api_reload_certificate(app->api, &err) == STATUS_OK)
 		log_info("api.certificate_reloaded", F_STR("file", app->config.api_tls_cert_file));
 	else
@@ -119,7 +141,7 @@ static int wait_for_stop(const struct app *app, const sigset_t *signals)
 /* A database that is away is waited for; one without our schema is the operator's to mend. */
 static enum status wait_for_database(const struct app *app, const sigset_t *signals, struct error *err)
 {
-	struct store_options options = store_options(&app->config, "cisternd start", API_STATEMENT_MS);
+	struct store_options options = store_options(app, "cisternd start", API_STATEMENT_MS);
 	for (;;) {
 		CLEANUP(store) struct store *store = NULL;
 		enum status st = store_open(&options, &store, err);
@@ -131,21 +153,40 @@ static enum status wait_for_database(const struct app *app, const sigset_t *sign
 	}
 }
 
-/* --- what /readyz asks --- */
+/* --- what /readyz asks: one broker that is away must not take the others from their users --- */
 
 static bool is_publishing(void *context)
 {
 	const struct app *app = context;
-	return publisher_is_connected(app->publisher);
+	return pool_is_any_connected(app->pool);
 }
 
 static bool is_consuming(void *context)
 {
 	const struct app *app = context;
-	return ingest_is_consuming(app->ingest);
+	for (size_t i = 0; i < app->n_ingests; i++) {
+		if (ingest_is_consuming(app->ingests[i].ingest))
+			return true;
+	}
+	return false;
 }
 
 /* --- each room's options from the settings --- */
+
+/* Before the database is there: somebody may be looking why it is not. */
+static enum status start_metrics(struct app *app, struct error *err)
+{
+	const struct config *config = &app->config;
+	app->metrics = metrics_new();
+	app->process = process_metrics_start(app->metrics);
+	if (config->metrics_port == 0)
+		return STATUS_OK;
+	const struct metrics_listener_options options = { .bind = config->metrics_bind,
+							  .port = (int)config->metrics_port,
+							  .token_file = config->metrics_token_file,
+							  .metrics = app->metrics };
+	return metrics_listener_start(&options, &app->metrics_listener, err);
+}
 
 static enum status start_mailer(struct app *app, struct error *err)
 {
@@ -157,6 +198,7 @@ static enum status start_mailer(struct app *app, struct error *err)
 						.ca_file = config->smtp_ca_file,
 						.template_dir = config->mail_template_dir,
 						.queue_max = (size_t)config->mail_queue_max,
+						.metrics = app->metrics,
 						.app_name = config->mail_app_name };
 	return mailer_start(&options, &app->mailer, err);
 }
@@ -196,11 +238,103 @@ static enum status start_oidc(struct app *app, struct error *err)
 	return oidc_open(&options, &app->oidc, err);
 }
 
-static enum status start_publisher(struct app *app, struct error *err)
+/* --- the brokers --- */
+
+static bool list_has(const char *list, const char *word)
 {
-	app->publisher_broker = broker_options(&app->config, "cistern.publisher");
-	return publisher_start(&app->publisher_broker, &app->publisher, err);
+	size_t len = strlen(word);
+	for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+		at += strspn(at, " ");
+		if (strncmp(at, word, len) == 0 && strchr(",", at[len + strspn(at + len, " ")]))
+			return true; /* strchr() finds the end of its text too */
+	}
+	return false;
 }
+
+static enum status read_roles(struct app *app, struct error *err)
+{
+	static const char *const allowed[] = {
+		"api", "ingest", "api,ingest", "ingest,api", "api, ingest", "ingest, api"
+	};
+	for (size_t i = 0; i < ARRAY_LEN(allowed); i++) {
+		if (strcmp(app->config.roles, allowed[i]) != 0)
+			continue;
+		app->serves_api = list_has(allowed[i], "api");
+		app->takes_messages = list_has(allowed[i], "ingest");
+		return STATUS_OK;
+	}
+	return error_set(err, STATUS_INVALID, "roles: api, ingest or both, not '%.64s'", app->config.roles);
+}
+
+static enum status add_ingest(struct app *app, struct store *store, const char *name, struct error *err)
+{
+	if (app->n_ingests == BROKERS_MAX)
+		return error_set(err, STATUS_INVALID, "ingest_brokers: more than %d", BROKERS_MAX);
+	enum status st = store_broker_get(store, name, &app->ingests[app->n_ingests].row, err);
+	if (st == STATUS_OK)
+		app->n_ingests++;
+	return st;
+}
+
+/* The table tells where each broker is; `main` is written there as the settings have it, by the process that takes its messages. */
+static enum status find_brokers(struct app *app, struct error *err)
+{
+	const struct config *config = &app->config;
+	const struct store_options options = store_options(app, "cisternd start", API_STATEMENT_MS);
+	CLEANUP(store) struct store *store = NULL;
+	enum status st = app->takes_messages ? store_open(&options, &store, err) : STATUS_OK;
+	if (st != STATUS_OK || !app->takes_messages)
+		return st;
+	if (list_has(config->ingest_brokers, BROKER_MAIN))
+		st = store_broker_put_main(store, config->mqtt_host, config->broker_host, (int)config->broker_port,
+					   err);
+	setting_text names, *list = &names;
+	memcpy(names, config->ingest_brokers, sizeof(names));
+	char *rest = NULL;
+	for (char *name = strtok_r(*list, ", ", &rest); st == STATUS_OK && name; name = strtok_r(NULL, ", ", &rest))
+		st = add_ingest(app, store, name, err);
+	return st;
+}
+
+static void *start_revocation(void *context, const char *name, struct publisher *publisher)
+{
+	const struct app *app = context;
+	const struct revocation_options options = {
+		.broker_name = name,
+		.store = store_options(app, "cisternd revocation", API_STATEMENT_MS),
+		.publisher = publisher,
+	};
+	struct revocation *revocation = NULL;
+	struct error err = { .status = STATUS_OK };
+	if (revocation_start(&options, &revocation, &err) != STATUS_OK)
+		log_error("revocation.not_started", F_STR("broker", name), F_STR("reason", err.text));
+	return revocation;
+}
+
+static void stop_revocation(void *context, void *attached)
+{
+	(void)context;
+	revocation_stop(attached);
+}
+
+static enum status start_brokers(struct app *app, struct error *err)
+{
+	const struct pool_options options = { .broker = broker_options(app, NULL, 0, NULL, "cistern.publisher"),
+					      .attach = start_revocation,
+					      .detach = stop_revocation,
+					      .context = app };
+	const struct store_options store = store_options(app, "cisternd brokers", API_STATEMENT_MS);
+	app->pool = pool_new(&options);
+	return brokers_start(&store, app->pool, &app->brokers, err);
+}
+
+static bool mqtt_host_of(void *context, const char *node_id, char *ret_host)
+{
+	const struct app *app = context;
+	return app->pool && pool_mqtt_host(app->pool, node_id, ret_host);
+}
+
+/* --- the other rooms' options --- */
 
 static struct signer_options signer_options(const struct config *config)
 {
@@ -215,6 +349,8 @@ static enum status start_claim(struct app *app, struct error *err)
 					       .pending_s = config->claim_pending_s,
 					       .mqtt_host = config->mqtt_host,
 					       .mqtt_cred_host = config->mqtt_cred_host,
+					       .mqtt_host_of = mqtt_host_of,
+					       .mqtt_host_context = app,
 					       .self_claim = config->self_claim,
 					       .self_claim_key_file = config->self_claim_key_file };
 	return claim_open(&options, &app->claim, err);
@@ -223,9 +359,9 @@ static enum status start_claim(struct app *app, struct error *err)
 static enum status start_renewal(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
-	const struct renewal_options options = { .store = store_options(config, "cisternd renewal", API_STATEMENT_MS),
+	const struct renewal_options options = { .store = store_options(app, "cisternd renewal", API_STATEMENT_MS),
 						 .signer = signer_options(config),
-						 .publisher = app->publisher };
+						 .pool = app->pool };
 	return renewal_start(&options, &app->renewal, err);
 }
 
@@ -233,37 +369,38 @@ static enum status start_registrar(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
 	const struct registrar_options options = {
-		.store = store_options(config, "cisternd registrar", INGEST_STATEMENT_MS),
+		.store = store_options(app, "cisternd registrar", INGEST_STATEMENT_MS),
 		.import = { .trust_dir = config->node_trust_dir, .signer = signer_options(config) }
 	};
 	return registrar_start(&options, &app->registrar, err);
 }
 
-static enum status start_ingest(struct app *app, struct error *err)
+static enum status start_ingest_of(struct app *app, struct broker_ingest *of, struct error *err)
 {
 	const struct config *config = &app->config;
-	const struct ingest_options options = { .broker = broker_options(config, "cistern.ingest"),
-						.broker_name = app->broker_name,
-						.store = store_options(config, "cisternd ingest", INGEST_STATEMENT_MS),
+	const struct ingest_options options = { .broker = broker_options(app, of->row.service_host,
+									 of->row.service_port, of->row.name,
+									 "cistern.ingest"),
+						.broker_name = of->row.name,
+						.store = store_options(app, "cisternd ingest", INGEST_STATEMENT_MS),
+						.metrics = app->metrics,
 						.batch_max = (int)config->ingest_batch_max,
 						.batch_wait_ms = (int)config->ingest_batch_wait_ms };
-	return ingest_start(&options, &app->ingest, err);
+	return ingest_start(&options, &of->ingest, err);
 }
 
-static enum status start_revocation(struct app *app, struct error *err)
+static enum status start_ingests(struct app *app, struct error *err)
 {
-	const struct revocation_options options = {
-		.broker_name = app->broker_name,
-		.store = store_options(&app->config, "cisternd revocation", API_STATEMENT_MS),
-		.publisher = app->publisher,
-	};
-	return revocation_start(&options, &app->revocation, err);
+	enum status st = STATUS_OK;
+	for (size_t i = 0; st == STATUS_OK && i < app->n_ingests; i++)
+		st = start_ingest_of(app, &app->ingests[i], err);
+	return st;
 }
 
 static enum status start_crl(struct app *app, struct error *err)
 {
 	const struct crl_options options = {
-		.store = store_options(&app->config, "cisternd crl", API_STATEMENT_MS),
+		.store = store_options(app, "cisternd crl", API_STATEMENT_MS),
 		.signer = signer_options(&app->config),
 		.file = app->config.crl_file,
 	};
@@ -289,13 +426,20 @@ static enum status start_api(struct app *app, struct error *err)
 {
 	const struct config *config = &app->config;
 	const struct api_options options = {
-		.store = store_options(config, "cisternd api", API_STATEMENT_MS),
+		.store = store_options(app, "cisternd api", API_STATEMENT_MS),
 		.account = app->account,
 		.oidc = app->oidc,
-		.publisher = app->publisher,
+		.pool = app->pool,
 		.claim = app->claim,
 		.signer = signer_options(config),
-		.probes = { { "broker", is_publishing, app }, { "ingest", is_consuming, app } },
+		.metrics = app->metrics,
+		.certificates = { { "api", config->api_tls_cert_file },
+				  { "daemon", config->broker_cert_file },
+				  { "service_ca", config->broker_ca_file },
+				  { "server_ca", config->ca_file },
+				  { "node_ca", config->node_trust_dir } },
+		.probes = { { "broker", is_publishing, app },
+			    { app->takes_messages ? "ingest" : NULL, is_consuming, app } },
 		.bind = config->api_bind,
 		.port = (int)config->api_port,
 		.tls_bind = config->api_tls_bind,
@@ -323,13 +467,20 @@ static enum status start_api(struct app *app, struct error *err)
 /* In this order: what is used before who uses it. */
 static enum status start(struct app *app, struct error *err)
 {
-	static enum status (*const steps[])(struct app *, struct error *) = {
-		check_origins, start_mailer,    start_account, start_oidc,       start_claim, start_publisher,
-		start_renewal, start_registrar, start_ingest,  start_revocation, start_crl,   start_api,
+	enum role { EVERY, API, INGEST };
+	static const struct {
+		enum role role;
+		enum status (*run)(struct app *, struct error *);
+	} steps[] = {
+		{ API, check_origins },   { EVERY, find_brokers },   { API, start_mailer },  { API, start_account },
+		{ API, start_oidc },      { API, start_claim },      { API, start_brokers }, { API, start_renewal },
+		{ API, start_registrar }, { INGEST, start_ingests }, { API, start_crl },     { API, start_api },
 	};
 	enum status st = STATUS_OK;
-	for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(steps); i++)
-		st = steps[i](app, err);
+	for (size_t i = 0; st == STATUS_OK && i < ARRAY_LEN(steps); i++) {
+		if (steps[i].role == EVERY || (steps[i].role == API ? app->serves_api : app->takes_messages))
+			st = steps[i].run(app, err);
+	}
 	return st;
 }
 
@@ -345,18 +496,22 @@ static void stop(struct app *app)
 {
 	(void)signal(SIGALRM, leave_now);
 	(void)alarm(STOP_S);
-	oidc_stop(app->oidc); /* else a slow provider would keep the API */
+	metrics_listener_stop(app->metrics_listener); /* it looks at all the others */
+	oidc_stop(app->oidc);                         /* else a slow provider would keep the API */
 	api_stop(app->api);
 	crl_stop(app->crl);
-	revocation_stop(app->revocation);
-	ingest_stop(app->ingest);
+	for (size_t i = 0; i < app->n_ingests; i++)
+		ingest_stop(app->ingests[i].ingest);
 	registrar_stop(app->registrar);
 	renewal_stop(app->renewal);
-	publisher_stop(app->publisher);
+	brokers_stop(app->brokers);
+	pool_free(app->pool);
 	claim_close(app->claim);
 	oidc_close(app->oidc);
 	account_close(app->account);
 	mailer_stop(app->mailer);
+	process_metrics_stop(app->process);
+	metrics_free(app->metrics);
 }
 
 static int run(struct app *app)
@@ -370,12 +525,15 @@ static int run(struct app *app)
 	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 
-	(void)snprintf(app->broker_name, sizeof(app->broker_name), "%s:%d", app->config.broker_host,
-		       (int)app->config.broker_port);
 	struct error err = { .status = STATUS_OK };
-	enum status st = wait_for_database(app, &signals, &err);
-	if (st == STATUS_UNAVAILABLE)
-		return EXIT_SUCCESS; /* told to stop while waiting */
+	enum status st = start_metrics(app, &err);
+	if (st == STATUS_OK) {
+		st = wait_for_database(app, &signals, &err);
+		if (st == STATUS_UNAVAILABLE) { /* told to stop while waiting */
+			stop(app);
+			return EXIT_SUCCESS;
+		}
+	}
 	if (st == STATUS_OK)
 		st = start(app, &err);
 	if (st == STATUS_OK) {
@@ -413,7 +571,8 @@ int main(int argc, char **argv)
 
 	static struct app app; /* large, and one for the process: passed down from here */
 	struct error err = { .status = STATUS_OK };
-	if (config_read(path, &app.config, &err) != STATUS_OK || !log_set_level_named(app.config.log_level)) {
+	if (config_read(path, &app.config, &err) != STATUS_OK || read_roles(&app, &err) != STATUS_OK ||
+	    !log_set_level_named(app.config.log_level)) {
 		log_error("settings.refused",
 			  F_STR("reason", err.status ? err.text : "log_level: error, warn, info or debug"));
 		return EXIT_USAGE;

@@ -109,14 +109,24 @@ enum status claim_initiate(const struct claim *claim, struct store *store, const
 
 /* --- signing --- */
 
+/* The broker that the node is told; `room` is for a host that is not in the settings. */
+static const char *host_for(const struct claim *claim, const char *node_id, char room[BROKER_HOST_MAX + 1])
+{
+	const struct claim_options *options = &claim->options;
+	if (options->mqtt_host_of && options->mqtt_host_of(options->mqtt_host_context, node_id, room))
+		return room;
+	return options->mqtt_host;
+}
+
 /* Before anything is signed: would its answer fit the device? */
 static enum status check_answer_fits(const struct claim *claim, const struct csr *csr, struct error *err)
 {
 	int key_len = i2d_PUBKEY(csr->key, NULL);
 	if (key_len <= 0)
 		return error_set(err, STATUS_INTERNAL, "a key that was read cannot be written");
-	if (answer_bytes_bound((size_t)key_len, claim->options.mqtt_host, claim->options.mqtt_cred_host) >
-	    CLAIM_ANSWER_BYTES_MAX)
+	char room[BROKER_HOST_MAX + 1];
+	const char *host = host_for(claim, csr->node_id, room);
+	if (answer_bytes_bound((size_t)key_len, host, claim->options.mqtt_cred_host) > CLAIM_ANSWER_BYTES_MAX)
 		return error_set(err, STATUS_INVALID, "the key is too large: its certificate would not fit the device");
 	return STATUS_OK;
 }
@@ -133,7 +143,9 @@ static enum status sign(const struct claim *claim, const struct claim_request *r
 	if (memcmp(ret_certificate->key_hash, csr->key_hash, CSR_KEY_HASH_BYTES) != 0)
 		return error_set(err, STATUS_INTERNAL, "signerd signed for another key");
 	size_t before = ret_answer->len;
-	st = answer_put(ret_answer, ret_certificate->pem, claim->options.mqtt_host, claim->options.mqtt_cred_host, err);
+	char room[BROKER_HOST_MAX + 1];
+	st = answer_put(ret_answer, ret_certificate->pem, host_for(claim, csr->node_id, room),
+			claim->options.mqtt_cred_host, err);
 	if (st != STATUS_OK)
 		return error_set(err, STATUS_INTERNAL, "signerd's certificate is not such a text");
 	if (ret_answer->len - before > CLAIM_ANSWER_BYTES_MAX)

@@ -31,6 +31,7 @@
 #include "base/macros.h"
 #include "ca/csr.h"
 #include "claim/signer.h"
+#include "model/limits.h"
 #include "store/self_claim.h"
 #include "store/store.h"
 
@@ -50,6 +51,9 @@ struct claim_options {
 	struct signer_options signer;
 	int64_t quota, pending_s;
 	const char *mqtt_host, *mqtt_cred_host; /* told with a certificate; an empty second is left out */
+	/* The host of the node's own broker, where there are several; NULL or false: mqtt_host. Of BROKER_HOST_MAX characters at most. */
+	bool (*mqtt_host_of)(void *context, const char *node_id, char *ret_host);
+	void *mqtt_host_context;
 	bool self_claim;
 	const char *self_claim_key_file; /* NULL or "": none; then nothing can be put on the list */
 };

@@ -13,9 +13,9 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "broker/publisher.h"
 #include "ca/csr.h"
 #include "claim/answer.h"
+#include "command/brokers.h"
 #include "store/renewal.h"
 
 enum {
@@ -135,7 +135,7 @@ static enum status publish(struct renewal *renewal, const char *node_id, struct 
 	char topic[sizeof("node//certificate/response") + NODE_ID_MAX];
 	(void)snprintf(topic, sizeof(topic), "node/%s/certificate/response", node_id); /* ids are not longer */
 	const struct broker_message message = { topic, answer->bytes, answer->len };
-	return publisher_publish(renewal->options.publisher, &message, 1, PUBLISH_MS, err);
+	return brokers_publish(renewal->store, renewal->options.pool, node_id, &message, 1, PUBLISH_MS, err);
 }
 
 static enum status answer(struct renewal *renewal, const struct renewal_request *request, struct error *err)

@@ -26,16 +26,16 @@
 
 enum { RENEWAL_INTERVAL_S = 600, RENEWAL_WAIT_MAX_S = 600 };
 
-struct publisher;
+struct pool;
 struct renewal;
 
 struct renewal_options {
 	struct store_options store;
 	struct signer_options signer;
-	struct publisher *publisher;
+	struct pool *pool; /* the brokers */
 };
 
-/* The options' texts and the publisher must outlive it. */
+/* The options' texts and the pool must outlive it. */
 MUST_CHECK enum status renewal_start(const struct renewal_options *options, struct renewal **ret_renewal,
 				     struct error *err);
 /* Finishes the request in hand. */

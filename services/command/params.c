@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "command/brokers.h"
 #include "command/check.h"
 #include "model/node_id.h"
 #include "store/node.h"
@@ -25,8 +26,8 @@ static enum status check_against_config(struct store *store, const char *user_id
 	return check_params(config, payload, err);
 }
 
-enum status command_set_params(struct store *store, struct publisher *publisher, const char *user_id,
-			       const char *node_id, json_t *payload, struct json_slice payload_text, struct error *err)
+enum status command_set_params(struct store *store, struct pool *pool, const char *user_id, const char *node_id,
+			       json_t *payload, struct json_slice payload_text, struct error *err)
 {
 	enum status st = check_against_config(store, user_id, node_id, payload, err);
 	if (st != STATUS_OK)
@@ -40,5 +41,5 @@ enum status command_set_params(struct store *store, struct publisher *publisher,
 	(void)snprintf(textbook, sizeof(textbook), "node/%s/remote", node_id);
 	const struct broker_message messages[] = { { remote, compact.bytes, compact.len },
 						   { textbook, compact.bytes, compact.len } };
-	return publisher_publish(publisher, messages, ARRAY_LEN(messages), COMMAND_TIMEOUT_MS, err);
+	return brokers_publish(store, pool, node_id, messages, ARRAY_LEN(messages), COMMAND_TIMEOUT_MS, err);
 }

@@ -15,14 +15,14 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "broker/publisher.h"
+#include "broker/pool.h"
 #include "store/store.h"
 
 enum { COMMAND_TIMEOUT_MS = 2000 };
 
-/* Checks and publishes one node's wish. NOT_FOUND: the node is not mapped to the user. `payload` and `payload_text` are the
+/* Checks and publishes one node's wish, at the broker where the node is (command/brokers.h). NOT_FOUND: the node is not mapped to the user. `payload` and `payload_text` are the
  * same value, as json_read() and json_walk gave them. */
-MUST_CHECK enum status command_set_params(struct store *store, struct publisher *publisher, const char *user_id,
+MUST_CHECK enum status command_set_params(struct store *store, struct pool *pool, const char *user_id,
 					  const char *node_id, json_t *payload, struct json_slice payload_text,
 					  struct error *err);
 

@@ -14,11 +14,14 @@
 
 struct config {
 	setting_text database_url, database_owner_url, database_password_file, database_role;
-	setting_text broker_host, broker_socket, broker_ca_file, broker_cert_file, broker_key_file;
+	setting_text roles, ingest_brokers;
+	setting_text broker_host, broker_ca_file, broker_cert_file, broker_key_file;
 	int64_t broker_port;
 	setting_text api_bind, api_tls_bind, api_tls_cert_file, api_tls_key_file, api_cors_origins, api_cors_origin;
 	setting_text api_public_url;
 	int64_t api_port, api_tls_port, api_threads, api_connections_max, api_connections_per_address_max;
+	setting_text metrics_bind, metrics_token_file;
+	int64_t metrics_port;
 	setting_text mqtt_host, mqtt_cred_host;
 	setting_text token_key_file, token_issuer;
 	int64_t access_token_lifetime_s, session_lifetime_s;

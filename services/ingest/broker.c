@@ -19,7 +19,7 @@ enum status handle_broker(struct batch *batch, const struct message *message, st
 	if (st == STATUS_OK)
 		st = decode_integer(document, "boot_session", &session_no, err);
 	if (st == STATUS_OK)
-		report_broker_started(batch_report(batch), session_no, message->received_at_us);
+		report_broker_started(batch_report(batch), message->broker, session_no, message->received_at_us);
 	return st;
 }
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ingest/batch.h"
+#include "ingest/meter.h"
 #include "ingest/topics.h"
 
 enum { IDLE_MS = 200, BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 500, TURN_MS = 20, LETTERS_LOGGED_PER_S = 10 };
@@ -21,6 +22,7 @@ struct held {
 	struct message message;
 	const struct topic_handler *handler; /* NULL: nobody's topic */
 	bool known;                          /* its node is registered, or it is not about a node */
+	bool set_aside;                      /* it became a dead letter */
 };
 
 /* One session with the broker, and all that its thread needs. */
@@ -40,6 +42,7 @@ struct session {
 	struct held *held;
 	size_t n_held, held_capacity;
 	struct batch *batch;
+	struct meter *meter;
 	int64_t letters_second;
 	unsigned letters_logged, letters_silent;
 };
@@ -86,7 +89,8 @@ static bool take(void *context, const struct delivery *delivery)
 	(void)crypto_generichash(message->key.digest, DIGEST_BYTES, (const unsigned char *)payload,
 				 delivery->payload_len, NULL, 0); /* fails only for sizes that these are not */
 	held->handler = topics_find(topic, message);
-	session->n_held++;
+	if (session->n_held++ == 0)
+		meter_batch_began(session->meter);
 	return session->n_held < (size_t)session->ingest->options.batch_max &&
 	       arena_used(session->arena) < INGEST_BATCH_BYTES_MAX;
 }
@@ -183,8 +187,9 @@ static void log_letter(struct session *session, const struct message *message, c
 		session->letters_silent++;
 }
 
-static void put_letter(struct session *session, const struct held *held, const char *reason)
+static void put_letter(struct session *session, struct held *held, const char *reason)
 {
+	held->set_aside = true;
 	const struct message *message = &held->message;
 	bool is_secret = held->handler && held->handler->secret;
 	const struct dead_letter_row row = { .topic = message->topic,
@@ -225,12 +230,25 @@ static enum status write_range(struct session *session, size_t first, size_t n, 
 	return store_report_write(session->store, batch_report(session->batch), err);
 }
 
+static void count_held(const struct session *session)
+{
+	for (size_t i = 0; i < session->n_held; i++)
+		meter_put(session->meter, session->held[i].handler, session->held[i].set_aside);
+}
+
 static enum status write_batch(struct session *session, struct error *err)
 {
+	int64_t began_us = clock_monotonic_us();
+	count_held(session);
+	meter_received(session->meter);
 	enum status st = find_known(session, err);
 	if (st == STATUS_OK)
 		st = write_range(session, 0, session->n_held, err);
-	return st;
+	if (st != STATUS_OK)
+		return st;
+	count_held(session);
+	meter_committed(session->meter, began_us);
+	return STATUS_OK;
 }
 
 /* --- the loop --- */
@@ -246,8 +264,10 @@ static enum status consume(struct session *session, struct consumer *consumer, s
 			st = write_batch(session, err);
 		if (st == STATUS_OK)
 			st = consumer_acknowledge(consumer, err); /* also keep-alive, when there was nothing */
-		if (st == STATUS_OK)
+		if (st == STATUS_OK) {
+			meter_acknowledged(session->meter);
 			forget_all(session);
+		}
 	}
 	return st;
 }
@@ -285,9 +305,11 @@ static enum status open_and_consume(struct session *session, struct error *err)
 		return st;
 	log_info("ingest.consuming", F_STR("client", session->client_id), F_U64("filters", options.n_filters));
 	atomic_store(&session->consuming, true);
+	meter_consuming(session->meter, true);
 	atomic_store(&session->was_consuming, true);
 	st = consume(session, consumer, err);
 	atomic_store(&session->consuming, false);
+	meter_consuming(session->meter, false);
 	return st;
 }
 
@@ -328,6 +350,7 @@ static void *run(void *context)
 		forget_all(session); /* the broker has them still */
 		if (st == STATUS_OK)
 			continue;
+		meter_interrupted(session->meter);
 		log_warn("ingest.interrupted", F_STR("client", session->client_id), F_STR("status", status_name(st)),
 			 F_STR("reason", err.text), F_I64("retry_ms", backoff_ms));
 		if (clock_monotonic_us() - began_us > 10000000)
@@ -352,6 +375,7 @@ static enum status start_session(struct ingest *ingest, enum lane lane, struct e
 		return error_set(err, STATUS_INVALID, "name of the broker is too long");
 	session->arena = arena_new(SIZE_MAX / 2); /* bounded by take() */
 	session->batch = batch_new();
+	session->meter = meter_new(ingest->options.metrics, ingest->options.broker_name, lane);
 	session->has_thread = pthread_create(&session->thread, NULL, run, session) == 0;
 	return session->has_thread ? STATUS_OK : error_set(err, STATUS_INTERNAL, "no thread for ingest");
 }
@@ -362,6 +386,7 @@ static void stop_session(struct session *session)
 		pthread_join(session->thread, NULL);
 	store_close(session->store);
 	batch_free(session->batch);
+	meter_free(session->meter);
 	arena_free(session->arena);
 	free(session->held);
 }

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 
+#include "base/metrics.h"
 #include "broker/consumer.h"
 #include "store/store.h"
 
@@ -26,8 +27,9 @@ struct ingest_options {
 	struct broker_options broker; /* the sessions' client ids begin with the one in here */
 	const char *broker_name;      /* what it says of itself is kept under this name */
 	struct store_options store;
-	int batch_max;     /* messages */
-	int batch_wait_ms; /* for more messages, after the first */
+	struct metrics *metrics; /* NULL: nothing is counted */
+	int batch_max;           /* messages */
+	int batch_wait_ms;       /* for more messages, after the first */
 };
 
 /* The options' texts must outlive the ingest. */

@@ -28,7 +28,7 @@ enum status handle_presence(struct batch *batch, const struct message *message, 
 	CLEANUP(json) json_t *document = NULL;
 	const char *event = NULL;
 	int64_t at_ms = 0;
-	struct presence_row row = { .node_id = message->node_id };
+	struct presence_row row = { .node_id = message->node_id, .broker = message->broker };
 	enum status st = decode_object(message, &document, err);
 	if (st == STATUS_OK)
 		st = decode_text(document, "event", 1, 32, &event, err);

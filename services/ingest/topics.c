@@ -27,6 +27,23 @@ static const struct topic_handler topic_handlers[] = {
 	{ NULL, false, "cistern/counters", COUNTERS, handle_broker_counters, false, LANE_CONTROL },
 };
 
+_Static_assert(ARRAY_LEN(topic_handlers) <= TOPICS_MAX, "who counts by row has no room");
+
+size_t topics_count(void)
+{
+	return ARRAY_LEN(topic_handlers);
+}
+
+size_t topics_index(const struct topic_handler *handler)
+{
+	return handler ? (size_t)(handler - topic_handlers) : ARRAY_LEN(topic_handlers);
+}
+
+const struct topic_handler *topics_at(size_t index)
+{
+	return index < ARRAY_LEN(topic_handlers) ? &topic_handlers[index] : NULL;
+}
+
 static bool is_handler_of(const struct topic_handler *handler, const struct access_row *row)
 {
 	return handler->suffix && handler->grouped == row->grouped &&

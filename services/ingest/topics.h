@@ -50,6 +50,12 @@ struct topic_handler {
 /* Finds the handler and fills the message's node id. NULL: nobody's topic. */
 const struct topic_handler *topics_find(const char *topic, struct message *message);
 
+/* The rows by number, for counting: each has a name, that of its topics. NULL stands for the number behind the last. */
+enum { TOPICS_MAX = 20 };
+size_t topics_count(void);
+size_t topics_index(const struct topic_handler *handler);
+const struct topic_handler *topics_at(size_t index);
+
 /* The filters of a lane's rows. Returns their number. */
 enum { TOPICS_FILTERS_MAX = 40, TOPICS_FILTER_BYTES_MAX = 96 };
 size_t topics_filters(enum lane lane, char ret_filters[TOPICS_FILTERS_MAX][TOPICS_FILTER_BYTES_MAX]);

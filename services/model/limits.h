@@ -41,4 +41,10 @@ enum {
 	GROUP_DATA_BYTES_MAX = 8192, /* of custom_data and of group_metadata; as the database writes it */
 };
 
+enum {
+	BROKERS_MAX = 64,
+	BROKER_NAME_MAX = 63,
+	BROKER_HOST_MAX = 253, /* of a name in the DNS */
+};
+
 #endif

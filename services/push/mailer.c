@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/secret.h"
 #include "base/utf8.h"
 #include "push/message.h"
@@ -39,6 +40,7 @@ struct mailer {
 	pthread_cond_t changed;
 	struct queued *queue; /* oldest first */
 	size_t n_queued;
+	struct metric_series *queued; /* shows n_queued */
 };
 
 static void wipe(struct buffer *buffer)
@@ -235,7 +237,7 @@ static void *run(void *context)
 		bool done = deliver(mailer, queued);
 		pthread_mutex_lock(&mailer->mutex);
 		if (done)
-			mailer->n_queued--;
+			metric_set(mailer->queued, (int64_t)--mailer->n_queued);
 		else
 			append(mailer, STEAL(queued));
 	}
@@ -315,7 +317,7 @@ enum status mailer_send(struct mailer *mailer, const struct mail *mail, struct e
 	bool full = mailer->n_queued >= mailer->options.queue_max;
 	if (!full) {
 		append(mailer, STEAL(queued));
-		mailer->n_queued++;
+		metric_set(mailer->queued, (int64_t)++mailer->n_queued);
 		pthread_cond_signal(&mailer->changed);
 	}
 	pthread_mutex_unlock(&mailer->mutex);
@@ -354,6 +356,7 @@ static struct mailer *mailer_new(const struct mailer_options *options)
 		abort();
 	pthread_condattr_destroy(&monotonic);
 	mailer->options = *options;
+	mailer->queued = metrics_series(options->metrics, METRIC_MAIL_QUEUED, METRIC_NO_LABELS);
 	return mailer;
 }
 

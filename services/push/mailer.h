@@ -25,6 +25,7 @@
 enum { MAILER_TRIES = 4, MAILER_TIMEOUT_S = 20 };
 
 struct mailer;
+struct metrics;
 
 struct mailer_options {
 	const char *smtp_url;           /* smtp:// or smtps://; NULL or "": no server */
@@ -34,6 +35,7 @@ struct mailer_options {
 	const char *ca_file;      /* whom the server's certificate must chain to; NULL or "": the system's store */
 	const char *template_dir; /* NULL or "": only the texts that are compiled in */
 	size_t queue_max;         /* mails that wait, the one in hand among them */
+	struct metrics *metrics;  /* NULL: nothing is counted */
 	const char *app_name;     /* what the operator calls the service: {app} */
 };
 

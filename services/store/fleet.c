@@ -311,7 +311,13 @@ enum status store_fleet_brokers(struct store *store, fleet_broker_each *each, vo
 						     .revocation_json = row_text(rows, row, 4),
 						     .revocation_at_us = row_i64(rows, row, 5),
 						     .counters_json = row_text(rows, row, 6),
-						     .counters_at_us = row_i64(rows, row, 7) };
+						     .counters_at_us = row_i64(rows, row, 7),
+						     .mqtt_host = row_text(rows, row, 8),
+						     .service_host = row_text(rows, row, 9),
+						     .service_port = (int)row_i64(rows, row, 10),
+						     .state = row_text(rows, row, 11),
+						     .lost_at_us = row_i64(rows, row, 12),
+						     .n_connected = row_i64(rows, row, 13) };
 		each(context, &broker);
 	}
 	return STATUS_OK;

@@ -126,8 +126,13 @@ struct fleet_broker {
 	int64_t version, wanted_version;
 	const char *revocation_json, *counters_json; /* as it said it; "": never */
 	int64_t revocation_at_us, counters_at_us;
+	const char *mqtt_host, *service_host, *state; /* store/broker.h */
+	int service_port;
+	int64_t lost_at_us;  /* 0: it is reached */
+	int64_t n_connected; /* nodes whose newest session is there */
 };
 
+/* All but those that are gone. */
 typedef void fleet_broker_each(void *context, const struct fleet_broker *broker);
 MUST_CHECK enum status store_fleet_brokers(struct store *store, fleet_broker_each *each, void *context,
 					   struct error *err);

@@ -177,7 +177,7 @@ enum status store_node_list_with_session(struct store *store, const char *sessio
 	CLEANUP(pg_result) PGresult *session = both[0];
 	CLEANUP(pg_result) PGresult *rows = both[1];
 	if (st == STATUS_OK)
-		st = session_access_from_row(session, ret_access, err);
+		st = session_access_from_row(session, 0, ret_access, err);
 	if (st != STATUS_OK)
 		return st;
 	if (strcmp(ret_access->user_id, query->user_id) != 0)

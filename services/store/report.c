@@ -9,7 +9,8 @@
 enum { COLUMNS_MAX = 9 };
 
 /* The statements of a batch, in the order in which they are sent: full reports before the values, the sweep after the values and the
- * configurations, presence after the broker's start, a certificate's first use after presence, which has locked the nodes by then. */
+ * configurations, presence after the broker's start, a look for a session elsewhere after the history, a certificate's first use after
+ * presence, which has locked the nodes by then. */
 enum table {
 	TABLE_FULL,
 	TABLE_PARAMS,
@@ -17,6 +18,7 @@ enum table {
 	TABLE_SWEEP,
 	TABLE_PRESENCE,
 	TABLE_CONNECTION,
+	TABLE_ELSEWHERE,
 	TABLE_CONNECTION_PRUNE,
 	TABLE_CERTIFICATE,
 	TABLE_OTA_FETCH,
@@ -31,7 +33,7 @@ struct table_form {
 	enum query query;
 	int n_columns;
 	enum column_type types[COLUMNS_MAX];
-	bool after_start; /* two more arguments: number and time of the broker's start in this batch, 0 without one */
+	bool after_start; /* three more arguments: number and time of the broker's start in this batch, 0 without one; its name */
 };
 
 /* Column order: the unnest() of each statement in sql/queries/report.sql. */
@@ -55,6 +57,7 @@ static const struct table_form forms[N_TABLES] = {
 			       6,
 			       { COLUMN_TEXT, COLUMN_BOOLEAN, COLUMN_BIGINT, COLUMN_BIGINT, COLUMN_TEXT, COLUMN_TEXT },
 			       true },
+	[TABLE_ELSEWHERE] = { QUERY_REPORT_PRESENCE_ELSEWHERE, 1, { COLUMN_TEXT }, false },
 	[TABLE_CONNECTION_PRUNE] = { QUERY_REPORT_CONNECTIONS_PRUNE, 1, { COLUMN_TEXT }, false },
 	[TABLE_CERTIFICATE] = { QUERY_REPORT_CERTIFICATES_CONNECTED, 2, { COLUMN_TEXT, COLUMN_TEXT }, false },
 	[TABLE_OTA_FETCH] = { QUERY_REPORT_OTA_FETCH,
@@ -94,6 +97,7 @@ struct report {
 	struct column columns[N_TABLES][COLUMNS_MAX];
 	struct mapping_entry *mappings;
 	size_t n_mappings, mappings_capacity;
+	const char *broker; /* whose presence this is; NULL: none in here */
 	bool broker_started;
 	int64_t broker_session_no, broker_at_us;
 	struct broker_said_row revocation, counters; /* broker NULL: nothing was said */
@@ -140,6 +144,7 @@ void report_clear(struct report *report)
 			column_clear(&report->columns[table][i]);
 	}
 	clear_mappings(report);
+	report->broker = NULL;
 	report->broker_started = false;
 	report->broker_session_no = report->broker_at_us = 0;
 	report->revocation.broker = report->counters.broker = NULL;
@@ -209,15 +214,18 @@ void report_presence(struct report *report, const struct presence_row *row)
 	put_presence(report->columns[TABLE_PRESENCE], row);
 	put_presence(report->columns[TABLE_CONNECTION], row);
 	put_text(&report->columns[TABLE_CONNECTION][5], row->reason);
+	put_text(&report->columns[TABLE_ELSEWHERE][0], row->node_id);
 	put_text(&report->columns[TABLE_CONNECTION_PRUNE][0], row->node_id);
+	report->broker = row->broker;
 	if (!row->connected || !row->certificate)
 		return;
 	put_text(&report->columns[TABLE_CERTIFICATE][0], row->node_id);
 	put_text(&report->columns[TABLE_CERTIFICATE][1], row->certificate);
 }
 
-void report_broker_started(struct report *report, int64_t session_no, int64_t at_us)
+void report_broker_started(struct report *report, const char *broker, int64_t session_no, int64_t at_us)
 {
+	report->broker = broker;
 	if (report->broker_started && report->broker_session_no >= session_no)
 		return;
 	report->broker_started = true;
@@ -350,7 +358,8 @@ static enum status send_broker_started(struct store *store, const struct report 
 {
 	if (!report->broker_started)
 		return STATUS_OK;
-	const struct arg args[] = { arg_i64(report->broker_session_no), arg_time_us(report->broker_at_us) };
+	const struct arg args[] = { arg_i64(report->broker_session_no), arg_time_us(report->broker_at_us),
+				    arg_text(report->broker) };
 	enum status st = store_batch_send(store, QUERY_REPORT_BROKER_STARTED, args, ARRAY_LEN(args), err);
 	if (st == STATUS_OK)
 		st = store_batch_send(store, QUERY_REPORT_CONNECTIONS_OVER, args, ARRAY_LEN(args), err);
@@ -380,13 +389,14 @@ static enum status send_table(struct store *store, struct report *report, enum t
 	struct column *columns = report->columns[table];
 	if (columns[0].n == 0)
 		return STATUS_OK;
-	struct arg args[COLUMNS_MAX + 2];
+	struct arg args[COLUMNS_MAX + 3];
 	size_t n_args = 0;
 	for (int i = 0; i < forms[table].n_columns; i++)
 		args[n_args++] = arg_column(&columns[i]);
 	if (forms[table].after_start) {
 		args[n_args++] = arg_i64(report->broker_session_no);
 		args[n_args++] = arg_time_us(report->broker_at_us);
+		args[n_args++] = arg_text(report->broker);
 	}
 	return store_batch_send(store, forms[table].query, args, n_args, err);
 }

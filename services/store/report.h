@@ -50,6 +50,7 @@ void report_config(struct report *report, const struct config_row *row);
 
 struct presence_row {
 	const char *node_id;
+	const char *broker; /* all of a report are one broker's; must live until the report is cleared */
 	bool connected;
 	int64_t session_no, at_us;
 	const char *address, *certificate; /* of a connect; NULL: not told. certificate: SHA-256 in hex */
@@ -57,8 +58,8 @@ struct presence_row {
 };
 /* Also the history, and a certificate that has worked for the first time. */
 void report_presence(struct report *report, const struct presence_row *row);
-/* Every session numbered below session_no is over. */
-void report_broker_started(struct report *report, int64_t session_no, int64_t at_us);
+/* Every session there that is numbered below session_no is over. `broker` must live until the report is cleared. */
+void report_broker_started(struct report *report, const char *broker, int64_t session_no, int64_t at_us);
 
 /* What a broker said of itself; the last of a batch counts. `broker`, `epoch` and `said` must live until the report is cleared. */
 struct broker_said_row {

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "store/column.h"
 #include "store/query.h"
 #include "store/session_row.h"
 
@@ -29,15 +30,15 @@ enum status store_session_open(struct store *store, const struct session_start *
 	return row_copy(rows, 0, 0, ret_session_id, UUID_BYTES + 1) ? STATUS_OK : column_too_long(err);
 }
 
-/* Column order: session_access and session_access_params in sql/queries/session.sql. */
-enum status session_access_from_row(const PGresult *rows, struct session_access *ret_access, struct error *err)
+/* Column order: session_access, session_access_params and the like of many in sql/queries/session.sql. */
+enum status session_access_from_row(const PGresult *rows, int row, struct session_access *ret_access, struct error *err)
 {
-	if (PQntuples(rows) == 0)
+	if (row >= PQntuples(rows) || PQgetisnull(rows, row, 0))
 		return error_set(err, STATUS_NOT_FOUND, "the session has ended");
-	struct session_access access = { .node_role = node_role_read(row_text(rows, 0, 2)) };
-	if (!account_role_read(row_text(rows, 0, 1), &access.role))
+	struct session_access access = { .node_role = node_role_read(row_text(rows, row, 2)) };
+	if (!account_role_read(row_text(rows, row, 1), &access.role))
 		return error_set(err, STATUS_INTERNAL, "an account has no known role");
-	if (!row_copy(rows, 0, 0, access.user_id, sizeof(access.user_id)))
+	if (!row_copy(rows, row, 0, access.user_id, sizeof(access.user_id)))
 		return column_too_long(err);
 	*ret_access = access;
 	return STATUS_OK;
@@ -50,7 +51,7 @@ static enum status query_access(struct store *store, enum query query, const cha
 	CLEANUP(pg_result) PGresult *rows = NULL;
 	enum status st = store_query(store, query, args, ARRAY_LEN(args), &rows, err);
 	if (st == STATUS_OK)
-		st = session_access_from_row(rows, ret_access, err);
+		st = session_access_from_row(rows, 0, ret_access, err);
 	if (st == STATUS_OK)
 		*ret_rows = STEAL(rows);
 	return st;
@@ -70,6 +71,29 @@ enum status store_session_access_params(struct store *store, const char *session
 	enum status st = query_access(store, QUERY_SESSION_ACCESS_PARAMS, session_id, node_id, ret_access, &rows, err);
 	if (st == STATUS_OK && ret_access->node_role != NODE_ROLE_NONE)
 		buffer_put(ret_json, PQgetvalue(rows, 0, 3), (size_t)PQgetlength(rows, 0, 3));
+	return st;
+}
+
+enum status store_session_access_params_of_many(struct store *store, struct session_params_ask *asks, size_t n_asks,
+						struct error *err)
+{
+	CLEANUP(column) struct column session_ids;
+	CLEANUP(column) struct column node_ids;
+	column_init(&session_ids, COLUMN_TEXT);
+	column_init(&node_ids, COLUMN_TEXT);
+	for (size_t i = 0; i < n_asks; i++) {
+		column_put_text(&session_ids, asks[i].session_id, strlen(asks[i].session_id));
+		column_put_text(&node_ids, asks[i].node_id, strlen(asks[i].node_id));
+	}
+	const struct arg args[] = { arg_column(&session_ids), arg_column(&node_ids) };
+	CLEANUP(pg_result) PGresult *rows = NULL;
+	enum status st = store_query(store, QUERY_SESSION_ACCESS_PARAMS_OF_MANY, args, ARRAY_LEN(args), &rows, err);
+	for (size_t i = 0; st == STATUS_OK && i < n_asks; i++) {
+		struct session_params_ask *ask = &asks[i];
+		ask->status = session_access_from_row(rows, (int)i, &ask->access, NULL);
+		if (ask->status == STATUS_OK && ask->access.node_role != NODE_ROLE_NONE)
+			buffer_put(ask->json, PQgetvalue(rows, (int)i, 3), (size_t)PQgetlength(rows, (int)i, 3));
+	}
 	return st;
 }
 

@@ -64,6 +64,17 @@ MUST_CHECK enum status store_session_access(struct store *store, const char *ses
 MUST_CHECK enum status store_session_access_params(struct store *store, const char *session_id, const char *node_id,
 						   struct session_access *ret_access, struct buffer *ret_json,
 						   struct error *err);
+/* One of many such questions. */
+struct session_params_ask {
+	const char *session_id, *node_id; /* neither is NULL */
+	struct buffer *json;              /* what is found is put here */
+	struct session_access access;     /* written when status is OK */
+	enum status status;               /* OK; NOT_FOUND no live session; INTERNAL */
+};
+/* All of them in one statement. A failure is that of all, and nothing is written then. */
+MUST_CHECK enum status store_session_access_params_of_many(struct store *store, struct session_params_ask *asks,
+							   size_t n_asks, struct error *err);
+
 enum session_refresh {
 	SESSION_REFRESH_OK,
 	SESSION_REFRESH_UNKNOWN, /* nobody's; ret_user says nothing */

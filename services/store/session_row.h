@@ -9,8 +9,8 @@
 
 #include "store/session.h"
 
-/* Of session_access or session_access_params. NOT_FOUND: there is none. */
-MUST_CHECK enum status session_access_from_row(const PGresult *rows, struct session_access *ret_access,
+/* Of session_access, session_access_params or session_access_params_of_many. NOT_FOUND: there is no such row, or no user in it. */
+MUST_CHECK enum status session_access_from_row(const PGresult *rows, int row, struct session_access *ret_access,
 					       struct error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "base/parse.h"
 #include "base/secret.h"
 #include "store/certificate.h"
@@ -37,6 +38,7 @@ static const enum query listen_queries[N_STORE_CHANNELS] = {
 	[STORE_CHANNEL_REVOCATION] = QUERY_LISTEN_REVOCATION,
 	[STORE_CHANNEL_CERTIFICATE_REQUEST] = QUERY_LISTEN_CERTIFICATE_REQUEST,
 	[STORE_CHANNEL_REGISTRATION] = QUERY_LISTEN_REGISTRATION,
+	[STORE_CHANNEL_BROKER] = QUERY_LISTEN_BROKER,
 };
 
 static enum status set_up_session(const struct store_options *options, PGconn *connection, struct error *err)
@@ -172,7 +174,7 @@ static enum status take_sole_place(const struct store *store, PGconn *connection
 			 is_evicted ? "; it was told to end" : "");
 }
 
-static enum status connect_store(struct store *store, struct error *err)
+static enum status make_connection(const struct store *store, PGconn **ret_connection, struct error *err)
 {
 	CLEANUP(pg_connection) PGconn *connection = NULL;
 	enum status st = connection_open(&store->options, &connection, err);
@@ -186,15 +188,36 @@ static enum status connect_store(struct store *store, struct error *err)
 		st = listen_again(store, connection, err);
 	if (st == STATUS_OK)
 		st = take_sole_place(store, connection, err);
+	if (st == STATUS_OK)
+		*ret_connection = STEAL(connection);
+	return st;
+}
+
+static void count_connection(const struct store *store, int n)
+{
+	metric_add(
+		metrics_series(store->options.metrics, METRIC_DATABASE_CONNECTIONS, METRIC_LABELS(store->options.name)),
+		n);
+}
+
+static enum status connect_store(struct store *store, struct error *err)
+{
+	struct metrics *metrics = store->options.metrics;
+	enum status st = make_connection(store, &store->connection, err);
+	metric_set(metrics_series(metrics, METRIC_DATABASE_UP, METRIC_NO_LABELS), st == STATUS_OK);
+	metric_add(metrics_series(metrics, METRIC_DATABASE_CONNECT_FAILURES, METRIC_LABELS(store->options.name)),
+		   st != STATUS_OK);
 	if (st != STATUS_OK)
 		return st;
-	store->connection = STEAL(connection);
+	count_connection(store, 1);
 	store->n_connections++;
 	return STATUS_OK;
 }
 
 static void drop_connection(struct store *store)
 {
+	if (store->connection)
+		count_connection(store, -1);
 	PQfinish(store->connection);
 	store->connection = NULL;
 }
@@ -250,7 +273,7 @@ void store_close(struct store *store)
 {
 	if (!store)
 		return;
-	PQfinish(store->connection);
+	drop_connection(store);
 	free(store);
 }
 

@@ -15,7 +15,7 @@
 #include "base/macros.h"
 
 enum {
-	STORE_SCHEMA_VERSION = 11, /* the newest migration that this program needs */
+	STORE_SCHEMA_VERSION = 12, /* the newest migration that this program needs */
 	STORE_RETRY_MS = 200,
 	STORE_GRACE_MS = 2000, /* beyond statement_timeout_ms: then the server is taken for gone */
 	STORE_CONNECT_TIMEOUT_S = 5,
@@ -29,6 +29,7 @@ struct store_options {
 	const char *role;          /* SET ROLE after connecting; NULL or "": none */
 	const char *name;          /* application_name, for the operator's pg_stat_activity */
 	int statement_timeout_ms;  /* 0: none */
+	struct metrics *metrics;   /* NULL: nothing is counted */
 	/* NULL, or the work that only one connection may do at a time: whoever is opened with the same text waits (UNAVAILABLE) until
 	 * the server has finished with the one before, also with a commit whose client was killed or gave up. So what is read here
 	 * is all that was written there. */
@@ -52,6 +53,7 @@ enum store_channel {
 	STORE_CHANNEL_REVOCATION,
 	STORE_CHANNEL_CERTIFICATE_REQUEST,
 	STORE_CHANNEL_REGISTRATION,
+	STORE_CHANNEL_BROKER,
 	N_STORE_CHANNELS
 };
 

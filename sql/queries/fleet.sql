@@ -5,13 +5,14 @@
 -- Whose certificate ends is asked twice: of the index of ends, which leaves few nodes, and of the one certificate that counts.
 -- The second c.node_id > $1 says nothing new, but where in its index a merge begins.
 -- name: fleet_list
-SELECT n.node_id, us_of(n.registered_at), n.connected, us_of(n.presence_at), n.session_no, n.address, node_state(n),
+SELECT n.node_id, us_of(n.registered_at), n.connected AND n.broker <> ALL (ARRAY(SELECT name FROM broker WHERE lost_at IS NOT NULL)),
+       us_of(n.presence_at), n.session_no, n.address, node_state(n),
        c.node_name, c.node_type, c.model, c.fw_version,
        (SELECT count(*) FROM node_user u WHERE u.node_id = n.node_id), k.state, k.serial, us_of(k.not_after)
 FROM node n LEFT JOIN node_config c ON c.node_id = n.node_id AND c.node_id > $1
 LEFT JOIN LATERAL (SELECT certificate_state(k) AS state, k.serial, k.not_after FROM node_certificate k WHERE k.node_id = n.node_id AND k.superseded_at IS NULL AND k.revoked_at IS NULL
                    ORDER BY k.issued_at DESC, k.serial LIMIT 1) k ON true
-WHERE n.node_id > $1 AND ($3::text IS NULL OR node_state(n) = $3) AND ($4::boolean IS NULL OR n.connected = $4)
+WHERE n.node_id > $1 AND ($3::text IS NULL OR node_state(n) = $3) AND ($4::boolean IS NULL OR (n.connected AND n.broker <> ALL (ARRAY(SELECT name FROM broker WHERE lost_at IS NOT NULL))) = $4)
   AND ($5::text IS NULL OR c.fw_version = $5) AND ($6::text IS NULL OR c.model = $6) AND ($7::text IS NULL OR c.node_type = $7)
   AND ($8::bigint IS NULL OR n.node_id IN (
       SELECT e.node_id FROM node_certificate e WHERE e.superseded_at IS NULL AND e.revoked_at IS NULL
@@ -23,7 +24,7 @@ ORDER BY n.node_id LIMIT $2::bigint;
 -- name: fleet_count
 SELECT count(*)
 FROM node n LEFT JOIN node_config c USING (node_id)
-WHERE ($1::text IS NULL OR node_state(n) = $1) AND ($2::boolean IS NULL OR n.connected = $2)
+WHERE ($1::text IS NULL OR node_state(n) = $1) AND ($2::boolean IS NULL OR (n.connected AND n.broker <> ALL (ARRAY(SELECT name FROM broker WHERE lost_at IS NOT NULL))) = $2)
   AND ($3::text IS NULL OR c.fw_version = $3) AND ($4::text IS NULL OR c.model = $4) AND ($5::text IS NULL OR c.node_type = $5)
   AND ($6::bigint IS NULL OR n.node_id IN (
       SELECT e.node_id FROM node_certificate e WHERE e.superseded_at IS NULL AND e.revoked_at IS NULL
@@ -76,12 +77,14 @@ SELECT certificate_record($1, $2, $3, $4::bigint, $5::bigint, $6::bytea, $7, 're
 SELECT epoch, version FROM revocation_state;
 
 -- name: fleet_in_force
-SELECT coalesce(bool_and(revocation_epoch = $1 AND revocation_version >= $2::bigint), false) FROM broker_state;
+SELECT coalesce(bool_and(coalesce(s.revocation_epoch = $1 AND s.revocation_version >= $2::bigint, false)), false)
+FROM broker_state s FULL JOIN broker b ON b.name = s.broker WHERE b.state IS DISTINCT FROM 'gone';
 
 -- name: fleet_brokers
-SELECT b.broker, b.revocation_epoch = s.epoch AND b.revocation_version >= s.version, b.revocation_version, s.version,
-       b.revocation, us_of(b.revocation_at), b.counters, us_of(b.counters_at)
-FROM broker_state b, revocation_state s ORDER BY b.broker;
+SELECT k.name, coalesce(b.revocation_epoch = s.epoch AND b.revocation_version >= s.version, false), coalesce(b.revocation_version, 0), s.version,
+       b.revocation, us_of(b.revocation_at), b.counters, us_of(b.counters_at), k.mqtt_host, k.service_host, k.service_port, k.state,
+       us_of(k.lost_at), (SELECT count(*) FROM node n WHERE n.connected AND n.broker = k.name)
+FROM revocation_state s, broker k LEFT JOIN broker_state b ON b.broker = k.name WHERE k.state <> 'gone' ORDER BY k.name;
 
 -- name: fleet_state
 SELECT node_state(n) FROM node n WHERE n.node_id = $1;

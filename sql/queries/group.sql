@@ -44,7 +44,7 @@ ORDER BY page.top_id, ARRAY(SELECT a.ancestor_id FROM group_closure a WHERE a.gr
 -- The nodes of those groups ($2), in the groups' order, as group_list counts them; each with its place in that list from 1 on, then the
 -- columns of node_list_for_user. The access to group and node is asked again: time has passed since the list was made.
 -- name: group_nodes
-SELECT w.place, m.node_id, a.role, us_of(a.mapped_at), d.connected, us_of(d.presence_at),
+SELECT w.place, m.node_id, a.role, us_of(a.mapped_at), d.connected AND d.broker <> ALL (ARRAY(SELECT name FROM broker WHERE lost_at IS NOT NULL)), us_of(d.presence_at),
        c.config,
        (SELECT '{' || coalesce(string_agg(to_json(device)::text || ':' || params, ','), '') || '}'
         FROM (SELECT device, '{' || coalesce(string_agg(to_json(param)::text || ':' || value::text, ','), '') || '}' AS params

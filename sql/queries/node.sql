@@ -3,7 +3,7 @@ SELECT node_register($1, $2, $3, $4::bigint, $5::bigint, $6::bytea, $7);
 
 -- Columns: node_from_row() in store/node.c.
 -- name: node_by_id
-SELECT n.node_id, us_of(n.registered_at), n.connected, us_of(n.presence_at), n.session_no,
+SELECT n.node_id, us_of(n.registered_at), n.connected AND n.broker <> ALL (ARRAY(SELECT name FROM broker WHERE lost_at IS NOT NULL)), us_of(n.presence_at), n.session_no,
        c.node_name, c.node_type, c.model, c.fw_version,
        (SELECT count(*) FROM node_user u WHERE u.node_id = n.node_id)
 FROM node n LEFT JOIN node_config c USING (node_id)
@@ -17,7 +17,7 @@ FROM node n LEFT JOIN node_config c USING (node_id) LEFT JOIN node_user u ON u.n
 WHERE n.node_id = $2 AND coalesce(u.role, node_role_of($1::uuid, $2)) IS NOT NULL;
 
 -- name: node_presence_for_user
-SELECT n.connected, us_of(n.presence_at)
+SELECT n.connected AND n.broker <> ALL (ARRAY(SELECT name FROM broker WHERE lost_at IS NOT NULL)), us_of(n.presence_at)
 FROM node n LEFT JOIN node_user u ON u.node_id = n.node_id AND u.user_id = $1::uuid
 WHERE n.node_id = $2 AND coalesce(u.role, node_role_of($1::uuid, $2)) IS NOT NULL;
 
@@ -32,7 +32,7 @@ WITH mine AS MATERIALIZED (
     AND ($7::text IS NULL OR EXISTS (SELECT FROM node_tag t WHERE t.node_id = a.node_id AND t.tag = ANY (string_to_array($7, ',') || $7::text)))
     GROUP BY a.node_id
 )
-SELECT u.node_id, u.role, us_of(u.mapped_at), n.connected, us_of(n.presence_at),
+SELECT u.node_id, u.role, us_of(u.mapped_at), n.connected AND n.broker <> ALL (ARRAY(SELECT name FROM broker WHERE lost_at IS NOT NULL)), us_of(n.presence_at),
        CASE WHEN $5::boolean THEN c.config END,
        CASE WHEN $6::boolean THEN
            (SELECT '{' || coalesce(string_agg(to_json(device)::text || ':' || params, ','), '') || '}'

@@ -50,17 +50,18 @@ ON CONFLICT (node_id) DO UPDATE
 SET config = excluded.config, node_name = excluded.node_name, node_type = excluded.node_type, model = excluded.model,
     fw_version = excluded.fw_version, received_at = excluded.received_at;
 
--- The broker (re)started: every session before its first is over. A number from the future is of a clock that was set back since;
+-- The broker $3 (re)started: every session there before its first is over. A number from the future is of a clock that was set back since;
 -- it would hide every new session.
 -- name: report_broker_started
 UPDATE node SET connected = false, presence_at = time_us($2::bigint),
                 session_no = CASE WHEN session_no > $2::bigint + 60000000 THEN 0 ELSE session_no END
-WHERE (connected AND session_no < $1::bigint) OR session_no > $2::bigint + 60000000;
+WHERE broker = $3 AND ((connected AND session_no < $1::bigint) OR session_no > $2::bigint + 60000000);
 
 -- The newest session wins; within one session the disconnect is the last word. When the broker was started within this batch
 -- (number $6, time $7, else 0), older sessions are over, although the statement before this one could not know of them yet.
+-- The numbers are times, so they tell also which of two brokers ($8 is this batch's) has the node.
 -- name: report_presence
-UPDATE node n SET connected = r.connected, session_no = r.session_no, presence_at = time_us(r.at),
+UPDATE node n SET connected = r.connected, session_no = r.session_no, presence_at = time_us(r.at), broker = $8::text,
                   address = coalesce(r.address, CASE n.session_no WHEN r.session_no THEN n.address END)
 FROM (SELECT DISTINCT ON (node_id) node_id, session_no, max(address) AS address,
              bool_and(connected) AND session_no >= $6::bigint AS connected,
@@ -70,13 +71,24 @@ FROM (SELECT DISTINCT ON (node_id) node_id, session_no, max(address) AS address,
       GROUP BY node_id, session_no
       ORDER BY node_id, session_no DESC) r
 WHERE n.node_id = r.node_id
-AND (r.session_no > n.session_no OR (r.session_no = n.session_no AND n.connected AND NOT r.connected));
+AND (r.session_no > n.session_no OR (r.session_no = n.session_no AND n.connected AND NOT r.connected AND n.broker = $8));
+
+-- Two brokers' clocks are never quite the same. A node that left the one for the other within that difference ended with the higher
+-- number and lives with the lower: off line here, its newest session at another broker is looked for. After the history is written.
+-- name: report_presence_elsewhere
+UPDATE node n SET connected = true, session_no = o.session_no, presence_at = o.connected_at, address = o.address, broker = o.broker
+FROM (SELECT DISTINCT ON (c.node_id) c.node_id, c.session_no, c.connected_at, c.address, c.broker
+      FROM node m JOIN node_connection c ON c.node_id = m.node_id AND c.broker <> m.broker
+      WHERE m.node_id = ANY ($1::text[]) AND NOT m.connected AND c.ended_at IS NULL AND c.connected_at IS NOT NULL
+      AND NOT EXISTS (SELECT FROM node_connection l WHERE l.node_id = c.node_id AND l.broker = c.broker AND l.session_no > c.session_no)
+      ORDER BY c.node_id, c.session_no DESC) o
+WHERE n.node_id = o.node_id AND NOT n.connected;
 
 -- The history: a session's row takes what each message knows of it, in any order and any number of times. The broker's own word about
 -- an end replaces what was only concluded from its restart.
 -- name: report_connections
-INSERT INTO node_connection AS c (node_id, session_no, connected_at, address, ended_at, reason)
-SELECT r.node_id, r.session_no, time_us(min(r.at) FILTER (WHERE r.connected)), max(r.address),
+INSERT INTO node_connection AS c (node_id, session_no, broker, connected_at, address, ended_at, reason)
+SELECT r.node_id, r.session_no, $9::text, time_us(min(r.at) FILTER (WHERE r.connected)), max(r.address),
        time_us(coalesce(max(r.at) FILTER (WHERE NOT r.connected), CASE WHEN r.session_no < $7::bigint THEN $8::bigint END)),
        coalesce(max(r.reason), CASE WHEN bool_and(r.connected) AND r.session_no < $7 THEN 'broker_restarted' END)
 FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
@@ -99,7 +111,7 @@ AND c.session_no < (SELECT o.session_no FROM node_connection o WHERE o.node_id =
 -- As report_broker_started, for the history.
 -- name: report_connections_over
 UPDATE node_connection SET ended_at = time_us($2::bigint), reason = 'broker_restarted'
-WHERE ended_at IS NULL AND (session_no < $1::bigint OR session_no > $2::bigint + 60000000);
+WHERE ended_at IS NULL AND broker = $3 AND (session_no < $1::bigint OR session_no > $2::bigint + 60000000);
 
 -- A pending certificate becomes active with its first connection. All nodes are locked before the first certificate is touched, as
 -- elsewhere: a node's lock comes before that of the revocations' version.
@@ -151,27 +163,34 @@ WITH written AS (
     RETURNING node_id)
 SELECT pg_notify('cistern_certificate_request', '') FROM written LIMIT 1;
 
--- The next three add rows, so each knows a redelivery: it may be one, and has the message id and digest of a row of the last week.
+-- The next three add rows, so each knows a redelivery: it has the message id and digest of a row before it in the same batch, or it may
+-- be one and has those of a row of the last week. A message without id (QoS 0) is never sent again.
 -- name: report_ota_status
 INSERT INTO ota_status (node_id, ota_job_id, status, additional_info, node_ts, received_at, delivery_mid, digest)
 SELECT r.node_id, r.ota_job_id, r.status, r.additional_info, r.node_ts, time_us(r.at), r.mid, r.digest
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::boolean[])
-     AS r (node_id, ota_job_id, status, additional_info, node_ts, at, mid, digest, may_repeat)
-WHERE NOT (r.may_repeat AND EXISTS (SELECT FROM ota_status o WHERE o.node_id = r.node_id AND o.delivery_mid = r.mid
-                             AND o.digest = r.digest AND o.received_at > time_us(r.at) - interval '7 days'));
+FROM (SELECT *, row_number() OVER (PARTITION BY node_id, mid, digest ORDER BY n) AS copy
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::boolean[])
+           WITH ORDINALITY AS u (node_id, ota_job_id, status, additional_info, node_ts, at, mid, digest, may_repeat, n)) r
+WHERE r.mid = 0 OR r.copy = 1 AND NOT (r.may_repeat AND EXISTS (SELECT FROM ota_status o WHERE o.node_id = r.node_id AND o.delivery_mid = r.mid
+                             AND o.digest = r.digest AND o.received_at > time_us(r.at) - interval '7 days'))
+ORDER BY r.n;
 
 -- name: report_alert
 INSERT INTO alert (node_id, kind, body, salvaged, received_at, delivery_mid, digest)
 SELECT r.node_id, r.kind, r.body::json, r.salvaged, time_us(r.at), r.mid, r.digest
-FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::bigint[], $7::bytea[], $8::boolean[])
-     AS r (node_id, kind, body, salvaged, at, mid, digest, may_repeat)
-WHERE NOT (r.may_repeat AND EXISTS (SELECT FROM alert a WHERE a.node_id = r.node_id AND a.delivery_mid = r.mid
-                             AND a.digest = r.digest AND a.received_at > time_us(r.at) - interval '7 days'));
+FROM (SELECT *, row_number() OVER (PARTITION BY node_id, mid, digest ORDER BY n) AS copy
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::bigint[], $7::bytea[], $8::boolean[])
+           WITH ORDINALITY AS u (node_id, kind, body, salvaged, at, mid, digest, may_repeat, n)) r
+WHERE r.mid = 0 OR r.copy = 1 AND NOT (r.may_repeat AND EXISTS (SELECT FROM alert a WHERE a.node_id = r.node_id AND a.delivery_mid = r.mid
+                             AND a.digest = r.digest AND a.received_at > time_us(r.at) - interval '7 days'))
+ORDER BY r.n;
 
 -- name: report_dead_letter
 INSERT INTO dead_letter (topic, reason, payload, payload_bytes, received_at, delivery_mid, digest)
 SELECT r.topic, r.reason, r.payload, r.payload_bytes, time_us(r.at), r.mid, r.digest
-FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::boolean[])
-     AS r (topic, reason, payload, payload_bytes, at, mid, digest, may_repeat)
-WHERE NOT (r.may_repeat AND EXISTS (SELECT FROM dead_letter l WHERE l.topic = r.topic AND l.delivery_mid = r.mid
-                             AND l.digest = r.digest AND l.received_at > time_us(r.at) - interval '7 days'));
+FROM (SELECT *, row_number() OVER (PARTITION BY topic, mid, digest ORDER BY n) AS copy
+      FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::boolean[])
+           WITH ORDINALITY AS u (topic, reason, payload, payload_bytes, at, mid, digest, may_repeat, n)) r
+WHERE r.mid = 0 OR r.copy = 1 AND NOT (r.may_repeat AND EXISTS (SELECT FROM dead_letter l WHERE l.topic = r.topic AND l.delivery_mid = r.mid
+                             AND l.digest = r.digest AND l.received_at > time_us(r.at) - interval '7 days'))
+ORDER BY r.n;

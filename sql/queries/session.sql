@@ -24,6 +24,23 @@ LEFT JOIN node_user n ON n.node_id = $2 AND n.user_id = s.user_id
 CROSS JOIN LATERAL (SELECT coalesce(n.role, node_role_of(s.user_id, $2)) AS role) r
 WHERE s.session_id = $1::uuid AND s.ended_at IS NULL AND s.expires_at > now();
 
+-- The same for many at once: a row for each, in their order; a session that is not there has no user. Between eight, a question costs a quarter.
+-- OFFSET 0 keeps it at one look into an index for each, and the arrays behind a SELECT at one plan for all, whatever their lengths.
+-- name: session_access_params_of_many
+SELECT s.user_id, account_role(a), r.role,
+       CASE WHEN r.role IS NOT NULL THEN
+           (SELECT '{' || coalesce(string_agg(to_json(device)::text || ':' || params, ','), '') || '}'
+            FROM (SELECT device, '{' || string_agg(to_json(param)::text || ':' || value::text, ',') || '}' AS params
+                  FROM (SELECT device, param, value FROM node_param p WHERE p.node_id = q.node_id ORDER BY device, param) every
+                  GROUP BY device ORDER BY device) d)
+       END
+FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) WITH ORDINALITY q(session_id, node_id, i)
+LEFT JOIN LATERAL (SELECT user_id FROM session WHERE session_id = q.session_id::uuid AND ended_at IS NULL AND expires_at > now() OFFSET 0) s ON true
+LEFT JOIN LATERAL (SELECT * FROM account WHERE user_id = s.user_id OFFSET 0) a ON true
+LEFT JOIN LATERAL (SELECT role FROM node_user WHERE node_id = q.node_id AND user_id = s.user_id OFFSET 0) n ON true
+CROSS JOIN LATERAL (SELECT CASE WHEN s.user_id IS NOT NULL THEN coalesce(n.role, node_role_of(s.user_id, q.node_id)) END AS role) r
+ORDER BY q.i;
+
 -- name: session_refresh
 SELECT outcome, the_session, the_user, the_name
 FROM session_refresh($1::bytea, $2::inet, $3::bigint, $4::bigint * interval '1 second');

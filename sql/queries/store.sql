@@ -27,6 +27,10 @@ LISTEN cistern_certificate_request;
 -- name: listen_registration
 LISTEN cistern_registration;
 
+-- Told by every change of a broker's row.
+-- name: listen_broker
+LISTEN cistern_broker;
+
 -- Until the end of the transaction; audit_write() reads it.
 -- name: act_as
 SELECT set_config('cistern.actor', $1, true);

@@ -10,7 +10,7 @@ import time
 import brokerkit
 import pytest
 
-from stackkit import LAMP, wait_for
+from stackkit import DEADLINE_S, LAMP, wait_for
 
 STATUS = {"ota_job_id": "u7Wq3", "status": "in-progress", "additional_info": "Downloading", "ts": 1767225700}
 
@@ -251,6 +251,15 @@ def test_the_same_alert_twice_is_two_alerts(stack, node):
     node.publish("alert", {"esp.alert.str": "again"})
     stack.settle()
     assert len(alerts(node)) == 2
+
+
+def test_the_same_alert_twice_with_qos_0_which_has_no_message_id_is_two_alerts(own_stack):
+    """Right after the start of the daemon, when a message may be one that the broker repeats."""
+    stack = own_stack()
+    node = stack.node().connect()
+    for n in (1, 2):
+        node.client.publish(f"node/{node.id}/alert", json.dumps({"esp.alert.str": "again"}), qos=0).wait_for_publish(DEADLINE_S)
+        wait_for(lambda: len(alerts(node)) == n, what=f"alert {n}")
 
 
 def test_the_last_otafetch_of_a_node_stays(stack, node):

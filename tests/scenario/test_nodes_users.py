@@ -2,14 +2,11 @@
 
 import concurrent.futures
 import json
-import re
 import secrets
-import socket
-import struct
-import threading
 
 import pytest
 
+from proxykit import put_between
 from stackkit import LAMP, unique, wait_for
 
 NODES, MAPPING = "/v1/user/nodes", "/v1/user/nodes/mapping"
@@ -404,71 +401,15 @@ def test_a_primary_user_s_removal_ends_the_shares_that_he_gave(stack, owner, gue
 # --- one round trip ---------------------------------------------------------------------------------------------------
 
 
-class Counting:
-    """Between the daemon and PostgreSQL: passes everything on and counts the client's Sync messages, one a round trip."""
-
-    def __init__(self, path, target):
-        self.target, self.n_syncs = target, 0
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.bind(path)
-        self.socket.listen()
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            try:
-                client, _ = self.socket.accept()
-            except OSError:
-                return
-            server = socket.socket(socket.AF_UNIX)
-            server.connect(self.target)
-            threading.Thread(target=self.pass_on, args=(client, server, True), daemon=True).start()
-            threading.Thread(target=self.pass_on, args=(server, client, False), daemon=True).start()
-
-    def pass_on(self, source, target, counts):
-        kept, is_first = b"", True
-        try:
-            while data := source.recv(65536):
-                if counts:
-                    kept, is_first = self.count(kept + data, is_first)
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-    def count(self, data, is_first):
-        """The start-up message has no type before its length (PostgreSQL 15, 55.7)."""
-        while len(data) >= (4 if is_first else 5):
-            (length,) = struct.unpack_from("!I", data, 0 if is_first else 1)
-            whole = length + (0 if is_first else 1)
-            if len(data) < whole:
-                break
-            if not is_first and data[:1] in b"SQ":
-                self.n_syncs += 1
-            is_first, data = False, data[whole:]
-        return data, is_first
-
-
 def test_a_list_of_fifty_nodes_with_details_is_one_round_trip_to_the_database_the_check_of_the_session_included(own_stack):
     stack = own_stack()
     user = stack.user()
-    settings = stack.home / "etc" / "cistern.conf"
-    text = settings.read_text()
-    url = re.search(r"^database_url = (.*)$", text, re.M)[1]
-    folder = re.search(r"host=([^&]+)", url)[1].replace("%2F", "/")
-    own_folder = stack.home.parent / "pg-proxy"
-    own_folder.mkdir()
-    own_folder.chmod(0o755)
-    proxy = Counting(str(own_folder / ".s.PGSQL.5432"), f"{folder}/.s.PGSQL.5432")
     stack.sql("INSERT INTO node (node_id) SELECT 'many' || i FROM generate_series(100, 149) i")
     stack.sql("INSERT INTO node_user (node_id, user_id, role) SELECT node_id, %s, 'primary' FROM node WHERE node_id LIKE 'many%%'", user.id)
     stack.sql("INSERT INTO node_config (node_id, config, received_at) SELECT node_id, %s, now() FROM node WHERE node_id LIKE 'many%%'", json.dumps(LAMP))
     stack.sql("INSERT INTO node_param (node_id, device, param, value, received_at) SELECT node_id, 'Light', 'Power', 'true', now() FROM node"
               " WHERE node_id LIKE 'many%%'")
-    proxied = url.replace(re.search(r"host=([^&]+)", url)[1], str(own_folder).replace("/", "%2F"))
-    settings.write_text(text.replace(f"database_url = {url}", f"database_url = {proxied}", 1))
-    (own_folder / ".s.PGSQL.5432").chmod(0o777)
-    stack.kill("cisternd")
+    proxy = put_between(stack)
 
     def ask(**query):
         before = proxy.n_syncs

@@ -212,6 +212,15 @@ class World:
         assert self.admin.put("/v1/admin/self_claim", {"devices": [device]}).status_code == 200
         return {}
 
+    def no_second_broker(self):
+        self.stack.sql("DELETE FROM broker WHERE name = 'b2'")
+        return {}
+
+    def second_broker(self):
+        self.no_second_broker()
+        self.stack.cli("broker", "add", "b2", "--mqtt-host", "mqtt2.example.org", "--service-host", "127.0.0.1", "--service-port", "9")
+        return {}
+
     def ids_ordered(self):
         path = "/v1/admin/node_ids"
         request_id = self.admin.request("POST", path, json={"node_count": 2}).json()["request_id"]
@@ -281,6 +290,9 @@ PREPARE = {
     ("POST", "/v1/admin/node_certificates/register", None): World.uploaded,
     ("PUT", "/v1/admin/node_certificates/file", None): World.address_given,
     ("GET", "/v1/admin/node_certificates/file", None): World.ids_ordered,
+    ("POST", "/v1/admin/broker", None): World.no_second_broker,
+    ("PUT", "/v1/admin/broker", None): World.second_broker,
+    ("DELETE", "/v1/admin/broker", None): World.second_broker,
     ("GET", "/v1/admin/self_claim", None): World.device_listed,
     ("DELETE", "/v1/admin/self_claim", None): World.device_listed,
 }

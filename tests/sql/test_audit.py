@@ -68,7 +68,7 @@ def test_pruning_forgets_what_is_older_and_says_so(db):  # noqa: F811
 # Changed by no person: what nodes, the broker and the daemon report; or nothing by itself: codes, challenges, what hangs on an audited row.
 BY_NO_PERSON = {
     "account_code", "alert", "audit_event", "broker_state", "certificate_request", "crl", "dead_letter", "group_closure", "mapping_report",
-    "node_challenge", "node_config", "node_connection", "node_key", "node_param", "oidc_code", "oidc_state", "ota_fetch", "ota_status", "revocation",
+    "node_challenge", "node_config", "node_connection", "node_full_report", "node_key", "node_param", "oidc_code", "oidc_state", "ota_fetch", "ota_status", "revocation",
     "revocation_state", "schema_version", "self_claim_challenge", "session_network", "sharing_group", "sharing_node",
 }
 
@@ -81,7 +81,13 @@ def test_every_table_that_a_person_can_change_writes_into_the_audit(db):  # noqa
 
 
 KEY = "INSERT INTO api_key (user_id, key_name, key_hash, scopes, expires_at) VALUES"
+BROKER = "INSERT INTO broker (name, mqtt_host, service_host, service_port) VALUES ('b1', 'm', 's', 1), ('b2', 'm', 's', 1)"
 CASES = [
+    ("broker.added", BROKER),
+    ("broker.changed", f"{BROKER}; UPDATE broker SET mqtt_host = 'n' WHERE name = 'b2'"),
+    ("broker.draining", f"{BROKER}; SELECT broker_drain('b2')"),
+    ("broker.gone", f"{BROKER}; SELECT broker_remove('b2', false)"),
+    ("broker.active", f"{BROKER}; SELECT broker_drain('b2'); SELECT broker_add('b2', 'm', 's', 1)"),
     ("account.confirmed", "INSERT INTO account (user_name, password_hash, confirmed_at) VALUES ('new@example.org', 'x', now())"),
     ("account.deleted", f"DELETE FROM account WHERE user_id = '{OTHER}'"),
     ("account.password_changed", f"UPDATE account SET password_hash = 'y' WHERE user_id = '{USER}'"),

@@ -353,15 +353,16 @@ def test_a_transfer_leaves_nothing_of_the_former_owner(db):
 CONNECTED, ENDED = True, False
 
 
-def report(cursor, events, boot=(0, 0)):
+def report(cursor, events, boot=(0, 0), broker="main"):
     """One batch of (node, connected, session, at_us, address, reason), as store/report.c sends it."""
     if boot[0]:
-        run(cursor, "report_broker_started", *boot)
-        run(cursor, "report_connections_over", *boot)
+        run(cursor, "report_broker_started", *boot, broker)
+        run(cursor, "report_connections_over", *boot, broker)
     if events:
         columns = [list(column) for column in zip(*events)]
-        run(cursor, "report_presence", *columns[:5], *boot)
-        run(cursor, "report_connections", *columns, *boot)
+        run(cursor, "report_presence", *columns[:5], *boot, broker)
+        run(cursor, "report_connections", *columns, *boot, broker)
+        run(cursor, "report_presence_elsewhere", columns[0])
         run(cursor, "report_connections_prune", columns[0])
 
 

@@ -146,6 +146,7 @@ INSERT INTO node_certificate (serial, node_id, certificate, not_before, not_afte
 INSERT INTO node_certificate (serial, node_id, certificate, not_before, not_after)
     VALUES ('0123456789ABCDEE', '{NODE}', 'AAAB', now(), now());
 INSERT INTO node_config (node_id, config, received_at) VALUES ('{NODE}', '{{}}', now());
+INSERT INTO node_full_report (node_id) VALUES ('{NODE}');
 INSERT INTO node_param (node_id, device, param, value, received_at) VALUES ('{NODE}', 'Light', 'Power', 'true', now());
 INSERT INTO ota_fetch VALUES ('{NODE}', '1.0', NULL, now());
 INSERT INTO node_user (node_id, user_id, role) VALUES ('{NODE}', '{USER}', 'primary');
@@ -199,6 +200,7 @@ REQUEST = "INSERT INTO mapping_request (request_id, user_id, node_id, secret_has
 SESSION = "INSERT INTO session (session_id, user_id, refresh_hash, expires_at) VALUES"
 CODE = "INSERT INTO account_code (user_id, purpose, code_hash, password_hash, tries_left, expires_at) VALUES"
 CLAIM = "INSERT INTO claim (user_id, mac, node_id, platform, policies) VALUES"
+BROKER = "INSERT INTO broker (name, mqtt_host, service_host, service_port) VALUES"
 REVOCATION = "INSERT INTO revocation (kind, value, node_id, version, reason) VALUES"
 REGISTRATION = "INSERT INTO registration (request_id, user_id, kind, state) VALUES"
 UNKNOWN = "00000000-0000-4000-8000-0000000000ff"
@@ -233,6 +235,8 @@ REFUSED = [
     ("node_certificate_serial_check", f"{CERTIFICATE} ('012345678', '{NODE}', 'BBBB', {NOW}, {NOW}, {NOW})"),
     ("node_config_pkey", f"INSERT INTO node_config (node_id, config, received_at) VALUES ('{NODE}', '{{}}', {NOW})"),
     ("node_config_node_id_fkey", f"INSERT INTO node_config (node_id, config, received_at) VALUES ('nobody', '{{}}', {NOW})"),
+    ("node_full_report_pkey", f"INSERT INTO node_full_report (node_id) VALUES ('{NODE}')"),
+    ("node_full_report_node_id_fkey", "INSERT INTO node_full_report (node_id) VALUES ('nobody')"),
     ("node_param_pkey", f"{PARAM} ('{NODE}', 'Light', 'Power', '1', {NOW})"),
     ("node_param_node_id_fkey", f"{PARAM} ('nobody', 'Light', 'Power', '1', {NOW})"),
     ("node_param_device_check", f"{PARAM} ('{NODE}', repeat('ä', 33), 'Power', '1', {NOW})"),
@@ -270,6 +274,12 @@ REFUSED = [
     ("revocation_state_pkey", "INSERT INTO revocation_state DEFAULT VALUES"),
     ("revocation_state_one_check", "INSERT INTO revocation_state (one) VALUES (false)"),
     ("crl_pkey", f"INSERT INTO crl VALUES ('k', 'c', true, 1, 'd', {NOW}, {NOW}), ('k', 'c', true, 2, 'd', {NOW}, {NOW})"),
+    ("broker_pkey", f"{BROKER} ('b2', 'm', 's', 1), ('b2', 'm', 's', 1)"),
+    ("broker_name_check", f"{BROKER} ('B 2', 'm', 's', 1)"),
+    ("broker_mqtt_host_check", f"{BROKER} ('b2', 'm/n', 's', 1)"),
+    ("broker_service_host_check", f"{BROKER} ('b2', 'm', '', 1)"),
+    ("broker_service_port_check", f"{BROKER} ('b2', 'm', 's', 0)"),
+    ("broker_state_check", f"{BROKER} ('b2', 'm', 's', 1); UPDATE broker SET state = 'away'"),
     ("broker_state_pkey", "INSERT INTO broker_state (broker) VALUES ('b'), ('b')"),
     ("claim_pkey", f"{CLAIM} ('{USER}', 'AABBCC112233', 'nodeOfTheClaim2', 'esp32', '')"),
     ("claim_user_id_fkey", f"{CLAIM} ('{UNKNOWN}', 'AABBCC112244', 'nodeOfTheClaim2', 'esp32', '')"),
@@ -328,7 +338,7 @@ def test_what_is_just_within_the_limits_is_taken(db):
 def test_a_deleted_node_takes_everything_about_it_along(db):
     db.execute(f"{ALERT} ('{NODE}', 'text', '1', {NOW}, 1, 'd'); {STATUS} ('{NODE}', 'j', 'failed', '', 1, {NOW}, 1, 'd');"
                f"{REPORT} ('{NODE}', 'u', 'h', false, 1, 'd'); DELETE FROM node WHERE node_id = '{NODE}'")
-    for table in ("node_certificate", "node_config", "node_param", "alert", "ota_fetch", "ota_status", "node_user",
+    for table in ("node_certificate", "node_config", "node_full_report", "node_param", "alert", "ota_fetch", "ota_status", "node_user",
                   "mapping_report", "certificate_request", "node_connection"):
         db.execute(f"SELECT count(*) FROM {table}")
         assert db.fetchone() == (0,), table

@@ -55,7 +55,7 @@ void report_config(struct report *report, const struct config_row *row)
 
 void report_presence(struct report *report, const struct presence_row *row)
 {
-	buffer_printf(&report->rows, "presence %s %d %d @%lld %s %s %s\n", row->node_id, row->connected,
+	buffer_printf(&report->rows, "presence %s %s %d %d @%lld %s %s %s\n", row->broker, row->node_id, row->connected,
 		      (int)row->session_no, (long long)row->at_us, row->address ? row->address : "-",
 		      row->certificate ? row->certificate : "-", row->reason ? row->reason : "-");
 }
@@ -72,9 +72,9 @@ void report_broker_counters(struct report *report, const struct broker_said_row 
 		      (int)row->at_us);
 }
 
-void report_broker_started(struct report *report, int64_t session_no, int64_t at_us)
+void report_broker_started(struct report *report, const char *broker, int64_t session_no, int64_t at_us)
 {
-	buffer_printf(&report->rows, "broker %d @%d\n", (int)session_no, (int)at_us);
+	buffer_printf(&report->rows, "broker %s %d @%d\n", broker, (int)session_no, (int)at_us);
 }
 
 void report_ota_fetch(struct report *report, const char *node_id, const char *fw_version, const char *network_id,
@@ -279,17 +279,17 @@ static void presence_comes_from_the_plugin(void **state)
 		"cistern/presence/n1",
 		"{\"event\":\"connected\",\"session\":7,\"at_ms\":12,\"address\":\"::1\",\"certificate\":\"" CERTIFICATE
 		"\"}",
-		"presence n1 1 7 @12000 ::1 " CERTIFICATE " -\n");
+		"presence b n1 1 7 @12000 ::1 " CERTIFICATE " -\n");
 	expect_one("cistern/presence/n1",
 		   "{\"event\":\"disconnected\",\"session\":7,\"at_ms\":13,\"reason\":\"taken_over\"}",
-		   "presence n1 0 7 @13000 - - taken_over\n");
+		   "presence b n1 0 7 @13000 - - taken_over\n");
 	expect_one("cistern/presence/n1", "{\"event\":\"left\",\"session\":7,\"at_ms\":13}",
 		   "refused: unknown presence event 'left'\n");
 	expect_one("cistern/presence/n1", "{\"event\":\"connected\",\"at_ms\":13}",
 		   "refused: session is missing or not an integer\n");
 	expect_one("cistern/presence/n1", "{\"event\":\"connected\",\"session\":7,\"at_ms\":13,\"node_id\":\"n2\"}",
 		   "refused: node_id in the payload is not the topic's\n");
-	expect_one("cistern/broker", "{\"event\":\"snapshot\",\"boot_session\":5}", "broker 5 @1\n");
+	expect_one("cistern/broker", "{\"event\":\"snapshot\",\"boot_session\":5}", "broker b 5 @1\n");
 }
 
 static void presence_holds_whatever_stands_beside_it(void **state)
@@ -312,7 +312,7 @@ static void presence_holds_whatever_stands_beside_it(void **state)
 		char payload[256];
 		(void)snprintf(payload, sizeof(payload), "{\"event\":\"connected\",\"session\":7,\"at_ms\":12,%s}",
 			       odd[i]);
-		expect_one("cistern/presence/n1", payload, "presence n1 1 7 @12000 - - -\n");
+		expect_one("cistern/presence/n1", payload, "presence b n1 1 7 @12000 - - -\n");
 	}
 }
 
@@ -377,168 +377,6 @@ static void every_row_is_subscribed_once_in_each_form(void **state)
 	assert_int_equal(topics_filters(LANE_CONTROL, filters), ARRAY_LEN(control));
 	for (size_t i = 0; i < ARRAY_LEN(control); i++)
 		assert_string_equal(filters[i], control[i]);
-}
-
-/* SHA-256("abc") = ba7816bf... (FIPS 180-2 appendix B.1) */
-expect_one("node/n1/user/mapping", "{\"node_id\":\"n1\",\"user_id\":\"u1\",\"secret_key\":\"abc\"}",
-	   "mapping n1 u1 ba78 reset=0 factory=0\n");
-expect_one("$aws/rules/esp_user_node_mapping/node/n1/user/mapping",
-	   "{\"user_id\":\"u1\",\"secret_key\":\"abc\",\"reset\":true}", "mapping n1 u1 ba78 reset=1 factory=0\n");
-expect_one("node/n1/user/mapping", "{\"user_id\":\"u1\"}", "refused: secret_key is missing or not a string\n");
-expect_one("node/n1/user/mapping", "{\"user_id\":\"u1\",\"secret_key\":\"\"}",
-	   "refused: secret_key must have 1 to 128 bytes\n");
-expect_one("node/n1/user/mapping", "{\"user_id\":\"u1\",\"secret_key\":\"a\",\"reset\":1}",
-	   "refused: reset is not a boolean\n");
-}
-
-static void the_factory_reset_report_is_the_dummy_user_with_reset(void **state)
-{
-	(void)state;
-	expect_one("node/n1/user/mapping",
-		   "{\"node_id\":\"n1\",\"user_id\":\"esp-rmaker\",\"secret_key\":\"failed\",\"reset\":true}",
-		   "mapping n1 esp-rmaker 5d28 reset=1 factory=1\n");
-	expect_one("node/n1/user/mapping", "{\"user_id\":\"esp-rmaker\",\"secret_key\":\"failed\"}",
-		   "refused: user_id esp-rmaker without reset\n");
-}
-
-static void alerts_are_text_or_parameters(void **state)
-{
-	(void)state;
-	expect_one("node/n1/alert", "{\"esp.alert.str\":\"Water on the floor\"}",
-		   "alert n1 text \"Water on the floor\"\n");
-	expect_one("$aws/rules/esp_node_alert/node/n1/alert", "{\"Door\":{\"Open\":true}}",
-		   "alert n1 params {\"Door\":{\"Open\":true}}\n");
-	expect_one("node/n1/alert", "{}", "refused: neither esp.alert.str nor {device: {param: value}}\n");
-	expect_one("node/n1/alert", "{\"esp.alert.str\":5}", "refused: esp.alert.str is missing or not a string\n");
-}
-
-static void an_alert_with_unescaped_quotes_is_salvaged(void **state)
-{
-	(void)state;
-	expect_one("node/n1/alert", "{\"esp.alert.str\":\"The \"red\" lamp\"}",
-		   "alert n1 text salvaged \"The \\\"red\\\" lamp\"\n");
-	expect_one("node/n1/alert", "{ \"esp.alert.str\" : \"C:\\dir \"x\"\" }",
-		   "alert n1 text salvaged \"C:\\\\dir \\\"x\\\"\"\n");
-	expect_one("node/n1/alert", "{\"esp.alert.str\":\"", "refused: not JSON\n");
-}
-
-static void ota_messages_are_checked(void **state)
-{
-	(void)state;
-	expect_one("node/n1/otafetch", "{\"node_id\":\"n1\",\"fw_version\":\"1.2.0\"}", "fetch n1 1.2.0 - @1\n");
-	expect_one("$aws/rules/esp_node_otafetch/node/n1/otafetch", "{\"fw_version\":\"1\",\"network_id\":\"t\"}",
-		   "fetch n1 1 t @1\n");
-	expect_one("node/n1/otafetch", "{}", "refused: fw_version is missing or not a string\n");
-	const char *payload =
-		"{\"ota_job_id\":\"j\",\"status\":\"in-progress\",\"additional_info\":\"40%\",\"ts\":1767225700}";
-	const char *row = "ota n1 j in-progress '40%' 1767225700\n";
-	expect_one("node/n1/otastatus", payload, row);
-	expect_one("node/n1/status", payload, row);
-	expect_one("$aws/rules/esp_node_otastatus/node/n1/otastatus", payload, row);
-	expect_one("node/n1/status", "{\"ota_job_id\":\"j\",\"status\":\"fail\"}", "ota n1 j failed '' -1\n");
-	expect_one("node/n1/otastatus", "{\"ota_job_id\":\"j\",\"status\":\"done\"}",
-		   "refused: unknown OTA status 'done'\n");
-}
-
-static void presence_comes_from_the_plugin(void **state)
-{
-	(void)state;
-#define CERTIFICATE "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-	expect_one(
-		"cistern/presence/n1",
-		"{\"event\":\"connected\",\"session\":7,\"at_ms\":12,\"address\":\"::1\",\"certificate\":\"" CERTIFICATE
-		"\"}",
-		"presence n1 1 7 @12000 ::1 " CERTIFICATE " -\n");
-	expect_one("cistern/presence/n1",
-		   "{\"event\":\"disconnected\",\"session\":7,\"at_ms\":13,\"reason\":\"taken_over\"}",
-		   "presence n1 0 7 @13000 - - taken_over\n");
-	expect_one("cistern/presence/n1", "{\"event\":\"left\",\"session\":7,\"at_ms\":13}",
-		   "refused: unknown presence event 'left'\n");
-	expect_one("cistern/presence/n1", "{\"event\":\"connected\",\"at_ms\":13}",
-		   "refused: session is missing or not an integer\n");
-	expect_one("cistern/presence/n1", "{\"event\":\"connected\",\"session\":7,\"at_ms\":13,\"node_id\":\"n2\"}",
-		   "refused: node_id in the payload is not the topic's\n");
-	expect_one("cistern/broker", "{\"event\":\"snapshot\",\"boot_session\":5}", "broker 5 @1\n");
-}
-
-static void presence_holds_whatever_stands_beside_it(void **state)
-{
-	(void)state;
-	static const char *const odd[] = {
-		"\"address\":7",
-		"\"address\":\"\"",
-		"\"address\":\"a host\"",
-		"\"certificate\":\"0123\"",
-		"\"certificate\":\"" CERTIFICATE "00\"",
-		"\"certificate\":\"X123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"",
-		"\"certificate\":null",
-		"\"reason\":-1", /* what the plugin said before it had words */
-		"\"reason\":\"Two Words\"",
-		"\"reason\":\"abcdefghijklmnopqrstuvwxyzabcdefg\"",
-		"\"unknown\":{\"x\":[]}",
-	};
-	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
-		char payload[256];
-		(void)snprintf(payload, sizeof(payload), "{\"event\":\"connected\",\"session\":7,\"at_ms\":12,%s}",
-			       odd[i]);
-		expect_one("cistern/presence/n1", payload, "presence n1 1 7 @12000 - - -\n");
-	}
-}
-
-static void what_the_broker_refuses_is_kept_as_it_says_it(void **state)
-{
-	(void)state;
-#define SAID "{\"epoch\":\"0af\",\"version\":7,\"nodes\":2,\"certificates\":1,\"local\":0,\"alarm\":\"none\"}"
-	expect_one("cistern/revocation", SAID, "refuses b '0af' 7 " SAID " @1\n");
-	expect_one("cistern/revocation", "{\"epoch\":\"\",\"version\":0}",
-		   "refuses b '' 0 {\"epoch\":\"\",\"version\":0} @1\n");
-	expect_one("cistern/revocation", "{\"version\":0}", "refused: epoch is missing or not a string\n");
-	expect_one("cistern/revocation", "{\"epoch\":\"0af\",\"version\":\"7\"}",
-		   "refused: version is missing or not an integer\n");
-	expect_one("cistern/revocation", "[]", "refused: JSON is not an object\n");
-	expect_one("cistern/counters", "{\"connects\":7}", "counters b {\"connects\":7} @1\n");
-	expect_one("cistern/counters", "7", "refused: JSON is not an object\n");
-}
-
-static void a_topic_without_a_handler_is_nobodys(void **state)
-{
-	(void)state;
-	static const char *const topics[] = { "node/n1/params/remote",
-					      "node/n1/other",
-					      "node/n1",
-					      "cistern/presence/a b",
-					      "cistern/presence",
-					      "cistern/revocation/n1",
-					      "cistern/other",
-					      "$aws/rules/esp_set_params/node/n1/config",
-					      "node/n1/params/local/init/x",
-					      "" };
-	for (size_t i = 0; i < ARRAY_LEN(topics); i++) {
-		struct message message;
-		if (topics_find(topics[i], &message))
-			fail_msg("'%s' has a handler", topics[i]);
-	}
-}
-
-static void every_row_is_subscribed_once_in_each_form(void **state)
-{
-	(void)state;
-	static const char *const expected[] = {
-		"node/+/params/local",   "$aws/rules/esp_set_params/node/+/params/local",
-		"node/+/params/local/+", "$aws/rules/esp_init_params/node/+/params/local/init",
-		"node/+/config",         "$aws/rules/esp_node_config/node/+/config",
-		"node/+/user/mapping",   "$aws/rules/esp_user_node_mapping/node/+/user/mapping",
-		"node/+/alert",          "$aws/rules/esp_node_alert/node/+/alert",
-		"node/+/otafetch",       "$aws/rules/esp_node_otafetch/node/+/otafetch",
-		"node/+/otastatus",      "$aws/rules/esp_node_otastatus/node/+/otastatus",
-		"node/+/status",         "node/+/certificate/request",
-		"cistern/presence/+",    "cistern/broker",
-		"cistern/revocation",    "cistern/counters",
-	};
-	char filters[TOPICS_FILTERS_MAX][TOPICS_FILTER_BYTES_MAX];
-	assert_int_equal(topics_filters(filters), ARRAY_LEN(expected));
-	for (size_t i = 0; i < ARRAY_LEN(expected); i++)
-		assert_string_equal(filters[i], expected[i]);
 }
 
 /* SHA-256("abc") begins ba78 (FIPS 180-2 appendix B.1). */

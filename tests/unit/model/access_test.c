@@ -288,7 +288,9 @@ static void the_daemon_commands_nodes_and_reads_all(void **state)
 		{ "#", false },
 		{ "+/#", false },
 		{ "$SYS/#", false },
-		{ "$SYS/broker/uptime", false },
+		{ "$SYS/broker/uptime", true }, /* for /metrics */
+		{ "$SYS/broker/#", true },
+		{ "$SYS/+/uptime", false },
 		{ "$aws/#", false },
 		{ "$share/g/node/+/#", false },
 		{ "node/+/x#", false },
@@ -312,7 +314,8 @@ static void the_daemon_commands_nodes_and_reads_all(void **state)
 	}
 	assert_int_equal(access_service_read(daemon, "node/A/own/x", 12), ACCESS_ALLOWED);
 	assert_int_equal(access_service_read(daemon, "cistern/broker", 14), ACCESS_ALLOWED);
-	assert_int_equal(access_service_read(daemon, "$SYS/broker/uptime", 18), ACCESS_FILTER_OUTSIDE);
+	assert_int_equal(access_service_read(daemon, "$SYS/broker/uptime", 18), ACCESS_ALLOWED); /* for /metrics */
+	assert_int_equal(access_service_read(daemon, "$CONTROL/cistern/v1/x", 21), ACCESS_FILTER_OUTSIDE);
 }
 
 static void only_the_consumer_tells_of_revocations(void **state)
