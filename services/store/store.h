@@ -16,7 +16,7 @@
 #include "base/macros.h"
 
 enum {
-	STORE_SCHEMA_VERSION = 12, /* the newest migration that this program needs */
+	STORE_SCHEMA_VERSION = 13, /* the newest migration that this program needs */
 	STORE_RETRY_MS = 200,
 	STORE_GRACE_MS = 2000, /* beyond statement_timeout_ms: then the server is taken for gone */
 };

@@ -56,6 +56,8 @@ def main():
     seed = os.environ.get("SEED") or str(random.randrange(1_000_000))
     names = sys.argv[1:] or [fault.name for fault in FAULTS]
     known = {fault.name: fault for fault in FAULTS}
+    if unknown := [name for name in names if name not in known]:
+        sys.exit(f"no such fault: {', '.join(unknown)}; there are {', '.join(known)}")
     failed, shared = False, None
     print(f"SEED={seed}", flush=True)
     try:
