@@ -10,6 +10,7 @@ import typing
 
 import clocks
 import database
+import links
 import processes
 from rig import Rig
 
@@ -66,6 +67,17 @@ FAULTS = [
     Fault("broker-restart", 2, 20, processes.broker_restarted),
     Fault("daemon-clock", 1, 10, clocks.daemon_clock_stepped),
     Fault("broker-clock", 1, 5, clocks.broker_clock_stepped),
+    Fault("database-slow-100ms", 1, 3, links.database_slow_by_100_ms, stack=links.SlowDatabase),
+    Fault("database-slow-2s", 1, 3, links.database_slow_by_2_s, stack=links.SlowDatabase),
+    Fault("database-disk-full", 1, 10, links.database_disk_full, stack=links.SmallDatabaseDisk),
+    Fault("database-disk-full-kill", 1, 10, links.database_disk_full_and_killed, stack=links.SmallDatabaseDisk),
+    Fault("broker-disk-full", 1, 10, links.broker_disk_full, stack=links.SmallBrokerDisk),
+    Fault("broker-disk-full-kill", 1, 10, links.broker_disk_full_and_killed, saved_by_the_broker, stack=links.SmallBrokerDisk),
+    Fault("daemon-link-dead", 1, 10, links.daemon_link_dead, stack=links.NetworkStack),
+    Fault("daemon-link-half-open", 1, 6, links.daemon_connections_dead, stack=links.NetworkStack),
+    Fault("node-links-half-open", 1, 10, links.node_links_dead),
+    Fault("packets-lost", 1, 5, links.packets_lost, stack=links.NetworkStack),
+    Fault("deliveries-repeated", 2, 50, links.deliveries_repeated_and_shuffled, stack=links.RepeatingStack),
 ]
 
 

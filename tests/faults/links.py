@@ -2,12 +2,15 @@
 another order, disks that are full."""
 
 import contextlib
+import os
 import shutil
+import signal
 
 from injectors import half_open, small_disk
 from injectors.half_open import Drop
 from injectors.repeating_link import put_between
 from injectors.slow_database import SlowDatabase, slow
+from processes import SAVES
 from proxykit import set_daemon
 from stackkit import Stack
 
@@ -32,7 +35,7 @@ def NetworkStack():
     """Its daemon reaches the broker over TCP and TLS, as from another machine: the socket on the same one cannot be half-open."""
     stack = Stack()
     try:
-        set_daemon(stack, broker_socket="")
+        set_daemon(stack, broker_host="127.0.0.1")
         yield stack
     finally:
         stack.close()
@@ -152,5 +155,45 @@ def database_disk_full(rig, rng):
     try:
         rig.wait_for(lambda: rig.stack.log("postgres").count(NO_SPACE) > seen, "a write that PostgreSQL could not do")
         rig.hold(rng.uniform(1, 20) if rig.long else 2)
+    finally:
+        rig.stack.disk.free()
+
+
+def database_disk_full_and_killed(rig, rng):
+    """PostgreSQL is stopped at once while it is full, and has to recover on a full disk."""
+    rig.stack.disk.fill()
+    try:
+        rig.go_on()
+        rig.kill("postgres", signal.SIGQUIT)
+        rig.hold(rng.uniform(1, 5))
+    finally:
+        rig.stack.disk.free()
+
+
+def save(rig):
+    """Has the broker save now (SIGUSR1), and waits until it has begun; it does nothing else meanwhile."""
+    saves = rig.stack.log("broker").count(SAVES)
+    os.kill(rig.stack.pid("broker"), signal.SIGUSR1)
+    rig.wait_for(lambda: rig.stack.log("broker").count(SAVES) > saves, "a save of the broker")
+
+
+def broker_disk_full(rig, rng):
+    """It cannot save; whether it notices is a matter of luck (docs/reliability.md). In its memory nothing is missing."""
+    rig.stack.disk.fill()
+    try:
+        for _ in range(rng.randrange(1, 4)):
+            save(rig)
+            rig.go_on()
+    finally:
+        rig.stack.disk.free()
+
+
+def broker_disk_full_and_killed(rig, rng):
+    rig.stack.disk.fill()
+    try:
+        save(rig)
+        rig.go_on()
+        rig.kill("broker", signal.SIGKILL)
+        rig.hold(rng.uniform(0.2, 3))
     finally:
         rig.stack.disk.free()

@@ -166,7 +166,8 @@ port_is_listened_on() {
 
 # A build that goes on meanwhile does not change what runs; and a copy is executable for all even when the clone is not.
 copy_programs() {
-	install -m 755 "$build/cisternd" "$build/signerd" "$build/cistern" "$build/cistern-node" "$build/cistern.so" "$home/program"
+	install -m 755 "$build/cisternd" "$build/signerd" "$build/cistern" "$build/cistern-node" "$build/cistern.so" \
+		"$repo/tools/run.d/whole-db" "$home/program"
 }
 
 make_keys() {

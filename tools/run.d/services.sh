@@ -80,7 +80,7 @@ raise_file_limit='ulimit -n "$(n=$(ulimit -Hn); if [ "$n" = unlimited ] || [ "$n
 
 define_broker() {
 	become broker
-	define_service broker TERM 10 "$raise_file_limit" "${as[@]}" mosquitto -c "$home/etc/mosquitto.conf"
+	define_service broker TERM 10 "$home/program/whole-db $home/broker/mosquitto.db"$'\n'"$raise_file_limit" "${as[@]}" mosquitto -c "$home/etc/mosquitto.conf"
 }
 
 define_cisternd() {

@@ -247,5 +247,5 @@ def put_between(stack):
     link = RepeatingLink(port, int(stack.environment["CISTERN_SERVICE_PORT"]),
                          (keys / "broker" / "server.crt", keys / "broker" / "server.key"),
                          (keys / "cisternd" / "cisternd.crt", keys / "cisternd" / "cisternd.key"), stack.ca_file)
-    set_daemon(stack, broker_port=port, broker_socket="")
+    set_daemon(stack, broker_port=port, broker_host="127.0.0.1")
     return link
