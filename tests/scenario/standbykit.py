@@ -115,11 +115,6 @@ class Server:
         _run("pg_rewind", "--target-pgdata", self.data, "--source-server",
              f"host=127.0.0.1 port={other.port} user={USER} dbname=postgres")
 
-    def waits_for_standby(self, name):
-        """How many of the sessions with this application name have committed, and wait for the standby's word."""
-        ((n,),) = self.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND wait_event = 'SyncRep'", name)
-        return n
-
     def wait_synchronous(self, name):
         """By its word alone it could follow a timeline that has ended, so it must also have what was written just now."""
         ((position,),) = self.sql("SELECT pg_current_wal_flush_lsn()")

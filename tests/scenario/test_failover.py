@@ -38,7 +38,8 @@ def lamp_of(stack, user):
 def writes(user, node, number):
     """A report committed, a value sent to the node, a change of the account."""
     node.publish("params/local", {"Light": {"Level": number}})
-    return (user.params(node).get("Light") == {"Level": number}
+    answer = user.get("/v1/user/nodes/params", node_id=node.id)
+    return (answer.status_code == 200 and answer.json().get("Light") == {"Level": number}
             and user.put("/v1/user/nodes/params", {"Light": {"Level": number}}, node_id=node.id).status_code == 200
             and user.put("/v1/user2", {"name": f"number {number}"}).status_code == 200)
 
@@ -75,4 +76,52 @@ def test_nothing_acknowledged_is_lost_or_doubled_when_the_standby_takes_over_and
         fail_over(ledger, stack, user, node, pair.standby, pair.primary, 2)
         figures = ledger.finish(record_property)
     assert figures["reconnects"] == 0  # nodes notice nothing
+    node.stop()
+
+
+def alerts(server, node):
+    """The numbers that are stored, in order, each as often as it is."""
+    rows = server.sql("SELECT body #>> '{}' FROM alert WHERE node_id = %s ORDER BY alert_id", node.id, database="cistern")
+    return [text for (text,) in rows]
+
+
+def ingest_waits(server):
+    return server.sql("SELECT 1 FROM pg_stat_activity WHERE application_name ~ '^cisternd ingest' AND wait_event = 'SyncRep'")
+
+
+@pytest.mark.parametrize("remedy", ["it returns", "it is given up"])
+def test_without_the_standby_nothing_is_acknowledged_and_all_goes_on_afterwards(pair, stack, remedy):
+    user = stack.user()
+    node = lamp_of(stack, user)
+    stack.settle()
+    pair.standby.stop()
+    node.publish("alert", {"esp.alert.str": "1"})
+    wait_for(lambda: ingest_waits(pair.primary), what="ingest waiting for the standby")
+    assert user.get("/v1/user/nodes").status_code == 200
+    assert user.put("/v1/user2", {"name": "nobody kept this yet"}).status_code == 503
+    assert alerts(pair.primary, node) == []
+    if remedy == "it returns":
+        pair.standby.start(standby_of=pair.primary)
+    else:
+        pair.primary.set("synchronous_standby_names", "")
+    wait_for(lambda: alerts(pair.primary, node) == ["1"], BACK_S, "the alert")
+    stack.wait_ready(BACK_S)
+    wait_for(lambda: writes(user, node, 1), BACK_S, "writes")
+    stack.settle()
+    assert alerts(pair.primary, node) == ["1"]
+    node.stop()
+
+
+def test_a_server_that_became_read_only_is_given_up_for_one_that_takes_writes(pair, stack):
+    user = stack.user()
+    node = lamp_of(stack, user)
+    wait_for(lambda: writes(user, node, 1), what="reads and writes")
+    pair.primary.set("default_transaction_read_only", "on")  # its connections stay open
+    pair.standby.promote()
+    wait_for(lambda: writes(user, node, 2), BACK_S, "reads and writes at the other")
+    for number in range(3, 30):  # each worker of the API has a connection of its own
+        wait_for(lambda n=number: writes(user, node, n), BACK_S, "reads and writes at the other")
+    node.publish("alert", {"esp.alert.str": "1"})
+    stack.settle()
+    assert (alerts(pair.primary, node), alerts(pair.standby, node)) == ([], ["1"])
     node.stop()
