@@ -175,3 +175,8 @@ FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::bigint[], $6:
      AS r (topic, reason, payload, payload_bytes, at, mid, digest, may_repeat)
 WHERE NOT (r.may_repeat AND EXISTS (SELECT FROM dead_letter l WHERE l.topic = r.topic AND l.delivery_mid = r.mid
                              AND l.digest = r.digest AND l.received_at > time_us(r.at) - interval '7 days'));
+
+-- Something to commit in every batch. A repetition may find all of its rows there, from a commit that no standby has yet (the primary was
+-- restarted meanwhile); a transaction that writes nothing would not wait for the standby, and it would be acknowledged.
+-- name: report_written
+SELECT pg_logical_emit_message(true, 'cistern', '');

@@ -1,5 +1,6 @@
 """A streaming standby takes over: what was acknowledged is kept, and the daemon finds the new primary by itself (high-availability.md)."""
 
+import signal
 import time
 
 import pytest
@@ -124,4 +125,25 @@ def test_a_server_that_became_read_only_is_given_up_for_one_that_takes_writes(pa
     node.publish("alert", {"esp.alert.str": "1"})
     stack.settle()
     assert (alerts(pair.primary, node), alerts(pair.standby, node)) == ([], ["1"])
+    node.stop()
+
+
+def test_what_a_repetition_finds_committed_is_not_acknowledged_before_the_standby_has_it(pair, stack):
+    """The primary restarts while a commit waits for the standby: the row is there now, and only there. Then the primary is lost."""
+    user = stack.user()
+    node = lamp_of(stack, user)
+    stack.settle()
+    pair.standby.stop()
+    node.publish("alert", {"esp.alert.str": "1"})
+    wait_for(lambda: ingest_waits(pair.primary), what="ingest waiting for the standby")
+    pair.primary.stop(signal.SIGQUIT)
+    pair.primary.start()
+    assert alerts(pair.primary, node) == ["1"]
+    wait_for(lambda: ingest_waits(pair.primary), BACK_S, "ingest waiting again, with the alert repeated")
+    pair.primary.kill()
+    pair.standby.start()
+    pair.standby.promote()
+    wait_for(lambda: writes(user, node, 1), BACK_S, "reads and writes again")
+    stack.settle()
+    assert alerts(pair.standby, node) == ["1"]
     node.stop()
