@@ -87,7 +87,7 @@ def alerts(server, node):
 
 
 def ingest_waits(server):
-    return server.sql("SELECT 1 FROM pg_stat_activity WHERE application_name ~ '^cisternd ingest' AND wait_event = 'SyncRep'")
+    return server.sql("SELECT pid FROM pg_stat_activity WHERE application_name ~ '^cisternd ingest' AND wait_event = 'SyncRep'")
 
 
 @pytest.mark.parametrize("remedy", ["it returns", "it is given up"])
@@ -146,4 +146,24 @@ def test_what_a_repetition_finds_committed_is_not_acknowledged_before_the_standb
     wait_for(lambda: writes(user, node, 1), BACK_S, "reads and writes again")
     stack.settle()
     assert alerts(pair.standby, node) == ["1"]
+    node.stop()
+
+
+def test_a_commit_that_outlasts_the_daemon_s_patience_is_not_repeated_beside_itself(pair, stack):
+    """The daemon gives the connection up after 12 s and gets the messages again, while the first commit waits still."""
+    user = stack.user()
+    node = lamp_of(stack, user)
+    stack.settle()
+    pair.standby.stop()
+    node.publish("alert", {"esp.alert.str": "1"})
+    first = wait_for(lambda: ingest_waits(pair.primary), what="ingest waiting for the standby")
+    wait_for(lambda: ingest_waits(pair.primary) and not set(first) & set(ingest_waits(pair.primary)), BACK_S, "another attempt")
+    for _ in range(3):
+        assert user.put("/v1/user2", {"name": "nobody kept this yet"}).status_code == 503
+    waiting = pair.primary.sql("SELECT application_name, count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' GROUP BY 1")
+    pair.standby.start(standby_of=pair.primary)
+    wait_for(lambda: writes(user, node, 1), BACK_S, "writes")
+    stack.settle()
+    assert alerts(pair.primary, node) == ["1"]
+    assert dict(waiting)["cisternd ingest"] <= 2, waiting  # one of each session
     node.stop()
