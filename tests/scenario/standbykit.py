@@ -169,3 +169,27 @@ class Pair:
             for server in (self.primary, self.standby):
                 print(f"--- the log of {server.name}\n{server.log.read_text()[-3000:] if server.log.exists() else ''}")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _iptables(*arguments):
+    return subprocess.run(["iptables", "-w", *arguments], check=False, capture_output=True, text=True)
+
+
+def silence_impossible():
+    """"" or the reason why not."""
+    if not shutil.which("iptables"):
+        return "iptables is not installed"
+    return _iptables("-S", "INPUT").stderr.strip()
+
+
+@contextlib.contextmanager
+def silent(port):
+    """Nothing goes to this port on loopback any more, and nothing comes from it. Needs root."""
+    rules = [["INPUT", "-i", "lo", "-p", "tcp", side, str(port), "-j", "DROP"] for side in ("--dport", "--sport")]
+    try:
+        for rule in rules:
+            assert _iptables("-I", *rule).returncode == 0
+        yield
+    finally:
+        for rule in rules:
+            _iptables("-D", *rule)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from ledgerkit import Ledger
-from standbykit import Pair
+from standbykit import Pair, silence_impossible, silent
 from stackkit import LAMP, wait_for
 
 BACK_S = 30.0  # the promise
@@ -166,4 +166,22 @@ def test_a_commit_that_outlasts_the_daemon_s_patience_is_not_repeated_beside_its
     stack.settle()
     assert alerts(pair.primary, node) == ["1"]
     assert dict(waiting)["cisternd ingest"] <= 2, waiting  # one of each session
+    node.stop()
+
+
+def test_a_primary_that_falls_silent_is_left_for_the_new_one(pair, stack):
+    """No FIN, no RST: what is sent to it is lost without a word, on open connections as on new ones."""
+    if reason := silence_impossible():
+        pytest.skip(reason)
+    user = stack.user()
+    node = lamp_of(stack, user)
+    wait_for(lambda: writes(user, node, 1), what="reads and writes")
+    names = sessions(pair.primary)
+    with silent(pair.primary.port):
+        began = time.monotonic()
+        pair.standby.promote()
+        wait_for(lambda: writes(user, node, 2), BACK_S, "reads and writes at the other")
+        print(f"back after {time.monotonic() - began:.1f} s")
+        wait_for(lambda: sessions(pair.standby) >= names, BACK_S, f"{names} at the new primary")
+        pair.primary.kill()
     node.stop()
