@@ -10,7 +10,7 @@
 /* Texts, as libpq takes them. */
 #define CONNECT_TIMEOUT_S     "3"
 #define KEEPALIVES_IDLE_S     "5"
-#define KEEPALIVES_INTERVAL_S "2"
+#define KEEPALIVES_INTERVAL_S "1"
 #define KEEPALIVES_COUNT      "3"
 #define TCP_USER_TIMEOUT_MS   "8000"
 

@@ -426,6 +426,8 @@ enum status store_report_write(struct store *store, struct report *report, struc
 	for (size_t i = 0; st == STATUS_OK && i < report->n_mappings; i++)
 		st = send_mapping(store, &report->mappings[i], err);
 	if (st == STATUS_OK)
+		st = store_batch_send(store, QUERY_REPORT_WRITTEN, NULL, 0, err);
+	if (st == STATUS_OK)
 		st = store_batch_finish(store, err);
 	return st;
 }

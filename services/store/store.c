@@ -32,6 +32,9 @@ struct store {
 	bool listening[N_STORE_CHANNELS];
 	const char *actor;      /* borrowed; NULL: statements run in our own name */
 	unsigned n_connections; /* made so far */
+	/* of the last connection: the server's process, and where it is */
+	int process;
+	char host[256], port[16];
 };
 
 static const enum query listen_queries[N_STORE_CHANNELS] = {
@@ -146,6 +149,34 @@ static enum status listen_again(const struct store *store, PGconn *connection, s
 	return STATUS_OK;
 }
 
+static bool is_server_of_last(const struct store *store, PGconn *connection)
+{
+	return store->process != 0 && strcmp(PQhost(connection), store->host) == 0 &&
+	       strcmp(PQport(connection), store->port) == 0;
+}
+
+/* The server may still be at what our last connection asked for: it was frozen, or the commit waits for a standby. Were that done
+ * after our repetition has looked for it, it would be there twice; and each attempt would leave a process behind until there is no
+ * place for another. So it ends first: either undone, or there for everybody to see. */
+static enum status end_last(const struct store *store, PGconn *connection, struct error *err)
+{
+	if (!is_server_of_last(store, connection))
+		return STATUS_OK;
+	char text[256];
+	(void)snprintf(text, sizeof(text),
+		       "SELECT pg_terminate_backend(pid, %d) FROM pg_stat_activity WHERE pid = %d "
+		       "AND usename = session_user AND application_name = current_setting('application_name')",
+		       STORE_GRACE_MS, store->process);
+	return connection_run(connection, text, err);
+}
+
+static void note_server(struct store *store, PGconn *connection)
+{
+	store->process = PQbackendPID(connection);
+	(void)snprintf(store->host, sizeof(store->host), "%s", PQhost(connection)); /* cut: then it is not recognised */
+	(void)snprintf(store->port, sizeof(store->port), "%s", PQport(connection));
+}
+
 /* One of the two statements about options.sole; true when its first row says so. */
 static enum status run_sole(const struct store *store, PGconn *connection, enum query query, bool *ret_true,
 			    struct error *err)
@@ -174,10 +205,12 @@ static enum status take_sole_place(const struct store *store, PGconn *connection
 			 is_evicted ? "; it was told to end" : "");
 }
 
-static enum status make_connection(const struct store *store, PGconn **ret_connection, struct error *err)
+static enum status make_connection(struct store *store, PGconn **ret_connection, struct error *err)
 {
 	CLEANUP(pg_connection) PGconn *connection = NULL;
 	enum status st = connection_open(&store->options, &connection, err);
+	if (st == STATUS_OK)
+		st = end_last(store, connection, err);
 	if (st == STATUS_OK)
 		st = set_up_session(&store->options, connection, err);
 	if (st == STATUS_OK)
@@ -188,9 +221,11 @@ static enum status make_connection(const struct store *store, PGconn **ret_conne
 		st = listen_again(store, connection, err);
 	if (st == STATUS_OK)
 		st = take_sole_place(store, connection, err);
-	if (st == STATUS_OK)
-		*ret_connection = STEAL(connection);
-	return st;
+	if (st != STATUS_OK)
+		return st;
+	note_server(store, connection);
+	*ret_connection = STEAL(connection);
+	return STATUS_OK;
 }
 
 static void count_connection(const struct store *store, int n)

@@ -194,3 +194,8 @@ FROM (SELECT *, row_number() OVER (PARTITION BY topic, mid, digest ORDER BY n) A
 WHERE r.mid = 0 OR r.copy = 1 AND NOT (r.may_repeat AND EXISTS (SELECT FROM dead_letter l WHERE l.topic = r.topic AND l.delivery_mid = r.mid
                              AND l.digest = r.digest AND l.received_at > time_us(r.at) - interval '7 days'))
 ORDER BY r.n;
+
+-- Something to commit in every batch. A repetition may find all of its rows there, from a commit that no standby has yet (the primary was
+-- restarted meanwhile); a transaction that writes nothing would not wait for the standby, and it would be acknowledged.
+-- name: report_written
+SELECT pg_logical_emit_message(true, 'cistern', '');

@@ -115,11 +115,6 @@ class Server:
         _run("pg_rewind", "--target-pgdata", self.data, "--source-server",
              f"host=127.0.0.1 port={other.port} user={USER} dbname=postgres")
 
-    def waits_for_standby(self, name):
-        """How many of the sessions with this application name have committed, and wait for the standby's word."""
-        ((n,),) = self.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND wait_event = 'SyncRep'", name)
-        return n
-
     def wait_synchronous(self, name):
         """By its word alone it could follow a timeline that has ended, so it must also have what was written just now."""
         ((position,),) = self.sql("SELECT pg_current_wal_flush_lsn()")
@@ -174,3 +169,27 @@ class Pair:
             for server in (self.primary, self.standby):
                 print(f"--- the log of {server.name}\n{server.log.read_text()[-3000:] if server.log.exists() else ''}")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _iptables(*arguments):
+    return subprocess.run(["iptables", "-w", *arguments], check=False, capture_output=True, text=True)
+
+
+def silence_impossible():
+    """"" or the reason why not."""
+    if not shutil.which("iptables"):
+        return "iptables is not installed"
+    return _iptables("-S", "INPUT").stderr.strip()
+
+
+@contextlib.contextmanager
+def silent(port):
+    """Nothing goes to this port on loopback any more, and nothing comes from it. Needs root."""
+    rules = [["INPUT", "-i", "lo", "-p", "tcp", side, str(port), "-j", "DROP"] for side in ("--dport", "--sport")]
+    try:
+        for rule in rules:
+            assert _iptables("-I", *rule).returncode == 0
+        yield
+    finally:
+        for rule in rules:
+            _iptables("-D", *rule)
