@@ -12,6 +12,10 @@ const struct route_doc doc_root_versions = {
 const struct route_doc doc_root_mqtt_host = {
 	.tag = "Service",
 	.summary = "Where nodes and apps find the broker",
+	.params =
+		(const struct doc_param[]){ { "node_id", "string", false,
+					      "the broker of this node, where there are several; else the first one" },
+					    { .name = NULL } },
 	.answer = JSON({ "mqtt_host" : "mqtt.example.org", "mqtt_cred_host" : "mqtt.example.org" }),
 };
 

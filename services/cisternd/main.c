@@ -270,6 +270,10 @@ static enum status add_ingest(struct app *app, struct store *store, const char *
 {
 	if (app->n_ingests == BROKERS_MAX)
 		return error_set(err, STATUS_INVALID, "ingest_brokers: more than %d", BROKERS_MAX);
+	for (size_t i = 0; i < app->n_ingests; i++) {
+		if (strcmp(app->ingests[i].row.name, name) == 0)
+			return error_set(err, STATUS_INVALID, "ingest_brokers: '%s' stands there twice", name);
+	}
 	enum status st = store_broker_get(store, name, &app->ingests[app->n_ingests].row, err);
 	if (st == STATUS_OK)
 		app->n_ingests++;
@@ -288,11 +292,13 @@ static enum status find_brokers(struct app *app, struct error *err)
 	if (list_has(config->ingest_brokers, BROKER_MAIN))
 		st = store_broker_put_main(store, config->mqtt_host, config->broker_host, (int)config->broker_port,
 					   err);
-	setting_text names, *list = &names;
+	setting_text names;
 	memcpy(names, config->ingest_brokers, sizeof(names));
 	char *rest = NULL;
-	for (char *name = strtok_r(*list, ", ", &rest); st == STATUS_OK && name; name = strtok_r(NULL, ", ", &rest))
+	for (char *name = strtok_r(names, ", ", &rest); st == STATUS_OK && name; name = strtok_r(NULL, ", ", &rest))
 		st = add_ingest(app, store, name, err);
+	if (st == STATUS_OK && app->n_ingests == 0)
+		return error_set(err, STATUS_INVALID, "ingest_brokers: none, with the role ingest");
 	return st;
 }
 

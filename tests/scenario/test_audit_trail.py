@@ -142,10 +142,14 @@ class Doings:
         answer = self.call("PUT", "/v1/admin/self_claim", body={"devices": [{"mac_addr": mac, "secret": "00" * 16}]})
         return mac, answer
 
-    def _add_broker(self):
+    def _with_broker(self, do):
+        """One that nobody reaches: it must not stay, or nodes would be its."""
         name = unique("broker").lower()
-        return name, self.call("POST", "/v1/admin/broker", body={"broker": name, "mqtt_host": "mqtt2.example.org",
-                                                                 "service_host": "127.0.0.1", "service_port": 9})
+        try:
+            return do(name, self.call("POST", "/v1/admin/broker", body={"broker": name, "mqtt_host": "mqtt2.example.org",
+                                                                        "service_host": "127.0.0.1", "service_port": 9}))
+        finally:
+            self.stack.sql("DELETE FROM broker WHERE name = %s", name)
 
     def _other(self):
         return self.stack.user()
@@ -193,10 +197,11 @@ class Doings:
         "POST /v1/admin/node_ids": lambda me: (me.call("POST", "/v1/admin/node_ids", body={"node_count": 1}), {"registration.opened"}),
         "GET /v1/admin/node_certificates/register": lambda me: (me.call("GET", "/v1/admin/node_certificates/register", {
             "file_name": "nodes.csv"}), {"registration.opened"}),
-        "POST /v1/admin/broker": lambda me: (me._add_broker()[1], {"broker.added"}),
-        "PUT /v1/admin/broker": lambda me: (me.call("PUT", "/v1/admin/broker", body={"broker": me._add_broker()[0], "state": "draining"}),
-                                            {"broker.draining"}),
-        "DELETE /v1/admin/broker": lambda me: (me.call("DELETE", "/v1/admin/broker", {"broker": me._add_broker()[0]}), {"broker.gone"}),
+        "POST /v1/admin/broker": lambda me: me._with_broker(lambda name, added: (added, {"broker.added"})),
+        "PUT /v1/admin/broker": lambda me: me._with_broker(lambda name, _: (
+            me.call("PUT", "/v1/admin/broker", body={"broker": name, "state": "draining"}), {"broker.draining"})),
+        "DELETE /v1/admin/broker": lambda me: me._with_broker(lambda name, _: (
+            me.call("DELETE", "/v1/admin/broker", {"broker": name}), {"broker.gone"})),
         "PUT /v1/admin/self_claim": lambda me: (me._list_device()[1], {"self_claim.listed"}),
         "DELETE /v1/admin/self_claim": lambda me: (me.call("DELETE", "/v1/admin/self_claim", {"mac_addr": me._list_device()[0]}), {"self_claim.unlisted"}),
     }

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from claimkit import csr, initiated, verify
 from ledgerkit import Ledger
 from portkit import free_ports
 from stackkit import BUILD, LAMP, Stack, wait_for
@@ -49,11 +50,7 @@ class Beside:
         return self
 
     def start_ingest(self):
-        environment = {name: value for name, value in self.stack.environment.items() if not name.startswith("CISTERN_")}
-        environment |= {"CISTERN_ROLES": "ingest", "CISTERN_INGEST_BROKERS": self.name}
-        with open(self.folder / "cisternd.log", "ab") as log:
-            self.ingest = subprocess.Popen([str(BUILD / "cisternd"), "--config", str(self.stack.home / "etc" / "cistern.conf")],
-                                           env=environment, stdout=log, stderr=log)
+        self.ingest = daemon(self.stack, self.folder, "cisternd", CISTERN_ROLES="ingest", CISTERN_INGEST_BROKERS=self.name)
         return self
 
     def wait_there(self):
@@ -68,9 +65,6 @@ class Beside:
     def kill_broker(self):
         self.broker.kill()
         self.broker.wait()
-
-    def log(self):
-        return "".join((self.folder / f"{name}.log").read_text(errors="replace") for name in ("broker", "cisternd"))
 
     def close(self):
         for process in (self.ingest, self.broker):
@@ -329,3 +323,65 @@ def test_the_ledger_holds_over_kills_of_one_of_two_ingests(beside, record_proper
         ledger.recovery_s = [0.0]
         figures = ledger.finish(record_property)
     assert figures["lost"] == figures["doubled"] == figures["reconnects"] == 0
+
+
+# --- who runs what --------------------------------------------------------------------------------------------------------
+
+
+def test_a_claim_tells_the_host_of_the_nodes_own_broker(beside):
+    stack, start = beside
+    start("b2")
+    user = stack.user()
+    told = set()
+    for _ in range(12):  # all the same in 1 of 2048 runs; ids are random
+        node_id = initiated(user)
+        answer = verify(user, csr(node_id))
+        assert answer.status_code == 200 and answer.json()["mqtt_host"] == assigned(stack, node_id)
+        told.add(answer.json()["mqtt_host"])
+    assert told == {stack.mqtt_host, "b2.example.org"}
+
+
+def daemon(stack, folder, name, **settings):
+    """A cisternd of the stack's settings, except for these."""
+    environment = {key: value for key, value in stack.environment.items() if not key.startswith("CISTERN_")} | settings
+    with open(folder / f"{name}.log", "ab") as log:
+        return subprocess.Popen([str(BUILD / "cisternd"), "--config", str(stack.home / "etc" / "cistern.conf")], env=environment,
+                                stdout=log, stderr=log)
+
+
+def test_a_process_with_the_api_and_one_that_takes_the_messages_of_two_brokers(beside, tmp_path):
+    stack, start = beside
+    second = start("b2")
+    second.ingest.terminate()
+    assert second.ingest.wait(timeout=30) == 0
+    subprocess.run(["s6-svc", "-wD", "-T", "30000", "-d", str(stack.home / "service" / "cisternd")], check=True)
+    processes = [daemon(stack, tmp_path, "api", CISTERN_ROLES="api"),
+                 daemon(stack, tmp_path, "ingest", CISTERN_ROLES="ingest", CISTERN_INGEST_BROKERS="main, b2")]
+    try:
+        stack.wait_ready(LOST_S)
+        second.wait_there()
+        user = stack.user()
+        for port in (stack.mqtt_port, second.port):
+            node = lamp_of(user, at(stack.node(), port))
+            assert switched(user, node, True).status_code == 200
+            assert node.receive()[1] == b'{"Light":{"Power":true}}'
+            node.stop()
+    finally:
+        for process in processes:
+            process.terminate()
+            assert process.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("settings, reason", [
+    ({"CISTERN_ROLES": "web"}, "roles: api, ingest or both"),
+    ({"CISTERN_ROLES": "ingest", "CISTERN_INGEST_BROKERS": "b9"}, "no broker 'b9'"),
+    ({"CISTERN_ROLES": "ingest", "CISTERN_INGEST_BROKERS": "b2,b2"}, "'b2' stands there twice"),
+    ({"CISTERN_ROLES": "ingest", "CISTERN_INGEST_BROKERS": ""}, "ingest_brokers: none"),
+])
+def test_a_process_that_is_told_nonsense_does_not_start(stack, tmp_path, settings, reason):
+    stack.sql("INSERT INTO broker (name, mqtt_host, service_host, service_port) VALUES ('b2', 'm', '127.0.0.1', 9)")
+    try:
+        assert daemon(stack, tmp_path, "daemon", **settings).wait(timeout=30) != 0
+        assert reason in (tmp_path / "daemon.log").read_text()
+    finally:
+        stack.sql("DELETE FROM broker WHERE name = 'b2'")

@@ -461,6 +461,96 @@ def test_a_number_from_a_clock_that_was_set_back_hides_no_new_session(db):
     assert history(db)[1][4] == "broker_restarted"
 
 
+def broker_of(cursor):
+    return rows(cursor, "SELECT connected, session_no, broker FROM node WHERE node_id = %s", NODE)[0]
+
+
+def test_of_two_brokers_the_newer_session_has_the_node_in_whatever_order_they_are_heard(db):
+    for order in itertools.permutations([("main", up(1)), ("main", down(1)), ("b2", up(2))]):
+        db.execute("SAVEPOINT before")
+        for broker, event in order:
+            report(db, [event], broker=broker)
+        assert broker_of(db) == (True, 2, "b2"), order
+        db.execute("ROLLBACK TO before")
+
+
+def test_a_node_lives_at_the_broker_whose_clock_is_behind(db):
+    """It left main, whose clock is ahead, with session 9 for b2, where it has 5."""
+    for order in itertools.permutations([("main", down(9)), ("b2", up(5))]):
+        db.execute("SAVEPOINT before")
+        report(db, [up(9)], broker="main")
+        for broker, event in [*order, *order]:  # and everything once more
+            report(db, [event], broker=broker)
+        assert broker_of(db) == (True, 5, "b2"), order
+        report(db, [down(5)], broker="b2")
+        assert broker_of(db) == (False, 5, "b2"), order
+        db.execute("ROLLBACK TO before")
+
+
+def test_a_session_that_a_newer_one_of_its_broker_has_replaced_is_not_alive_elsewhere(db):
+    report(db, [up(1)], broker="b2")  # its end was never heard of
+    report(db, [up(2), down(2)], broker="b2")
+    report(db, [up(3)], broker="main")
+    report(db, [down(3)], broker="main")
+    assert broker_of(db) == (False, 3, "main")
+
+
+def test_a_restart_of_one_broker_ends_only_its_own_sessions(db):
+    report(db, [up(1)], broker="b2")
+    report(db, [], boot=(10, 999), broker="main")
+    assert broker_of(db) == (True, 1, "b2") and history(db)[0][3:] == (None, None)
+    report(db, [], boot=(10, 999), broker="b2")
+    assert broker_of(db) == (False, 1, "b2") and history(db)[0][3:] == (999, "broker_restarted")
+
+
+def test_a_number_of_another_brokers_session_ends_nothing_here(db):
+    report(db, [up(7)], broker="b2")
+    report(db, [(NODE, ENDED, 7, 75, None, "closed")], broker="main")
+    assert broker_of(db) == (True, 7, "b2")
+
+
+def add_broker(cursor, name):
+    assert one(cursor, "SELECT broker_add(%s, 'm', 's', 1)", name) is True
+
+
+def test_the_last_active_broker_stays_and_one_with_nodes_needs_force(db):
+    add_broker(db, "main")
+    assert one(db, "SELECT broker_add('main', 'm', 's', 1)") is False
+    assert one(db, "SELECT broker_remove('nosuch', true)") == one(db, "SELECT broker_drain('nosuch')") == "no_broker"
+    assert one(db, "SELECT broker_remove('main', true)") == one(db, "SELECT broker_drain('main')") == "last"
+    add_broker(db, "b2")
+    report(db, [up(1)], broker="b2")
+    assert one(db, "SELECT broker_drain('b2')") == one(db, "SELECT broker_drain('b2')") == "ok"
+    assert one(db, "SELECT broker_drain('main')") == "last", "a draining one takes no nodes"
+    assert one(db, "SELECT broker_remove('b2', false)") == "connected"
+    assert one(db, "SELECT broker_remove('b2', true)") == "ok"
+    assert broker_of(db)[0] is False and history(db)[0][4] == "broker_removed"
+    assert one(db, "SELECT broker_remove('b2', true)") == "no_broker"
+    add_broker(db, "b2")
+    assert one(db, "SELECT broker_remove('b2', false)") == "ok"
+
+
+def test_a_revocation_is_in_force_when_every_broker_in_use_has_said_so(db):
+    epoch, version = rows(db, "SELECT epoch, version FROM revocation_state")[0]
+
+    def in_force():
+        return run(db, "fleet_in_force", epoch, version)[0][0]
+
+    for name in ("main", "b2"):
+        add_broker(db, name)
+    assert in_force() is False
+    for name in ("main", "b2"):
+        assert in_force() is False
+        db.execute("INSERT INTO broker_state (broker, revocation_epoch, revocation_version) VALUES (%s, %s, %s)", (name, epoch, version))
+    assert in_force() is True
+    db.execute("UPDATE broker_state SET revocation_epoch = 'other' WHERE broker = 'b2'")
+    assert in_force() is False
+    assert one(db, "SELECT broker_remove('b2', false)") == "ok"
+    assert in_force() is True
+    db.execute("INSERT INTO broker_state (broker) VALUES ('b2')")  # a late word
+    assert in_force() is True
+
+
 def test_the_newest_hundred_connections_are_kept(db):
     report(db, [up(session) for session in range(1, 60)])
     report(db, [up(session) for session in range(60, 131)])
