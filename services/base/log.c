@@ -1,6 +1,9 @@
 #include "base/log.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -9,6 +12,18 @@
 
 /* The one process-wide value: set before threads start, read-only afterwards. */
 static enum log_level log_level = LOG_INFO;
+
+/* What log_hold() keeps. Process-wide like the level: a line may come from anywhere. */
+static struct {
+	pthread_t thread;
+	pthread_mutex_t writing; /* taken before `mutex`: keeps the lines in their order on the way out */
+	pthread_mutex_t mutex;   /* guards everything below */
+	pthread_cond_t changed;
+	bool is_on, is_ending;
+	struct buffer lines;
+} held = { .writing = PTHREAD_MUTEX_INITIALIZER,
+	   .mutex = PTHREAD_MUTEX_INITIALIZER,
+	   .changed = PTHREAD_COND_INITIALIZER };
 
 static const char *const level_names[] = {
 	[LOG_ERROR] = "error",
@@ -83,6 +98,90 @@ bool log_set_level_named(const char *name)
 	return false;
 }
 
+/* Nobody is left to be told when standard error is gone. */
+static void write_out(const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(STDERR_FILENO, bytes, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		bytes += n;
+		len -= (size_t)n;
+	}
+}
+
+static void write_held(void)
+{
+	static struct buffer out; /* guarded by `writing` */
+	pthread_mutex_lock(&held.writing);
+	pthread_mutex_lock(&held.mutex);
+	struct buffer lines = held.lines;
+	held.lines = out;
+	pthread_mutex_unlock(&held.mutex);
+	write_out(lines.bytes, lines.len);
+	buffer_clear(&lines);
+	out = lines;
+	pthread_mutex_unlock(&held.writing);
+}
+
+/* Sleeps while there is nothing; with the first line begins the time in which others may join it. */
+static void *write_held_lines(void *context)
+{
+	const struct timespec hold = { .tv_nsec = LOG_HOLD_MS * 1000000L };
+	pthread_mutex_lock(&held.mutex);
+	while (!held.is_ending) {
+		if (held.lines.len == 0) {
+			pthread_cond_wait(&held.changed, &held.mutex);
+			continue;
+		}
+		pthread_mutex_unlock(&held.mutex);
+		(void)nanosleep(&hold, NULL); /* a short sleep only writes earlier */
+		write_held();
+		pthread_mutex_lock(&held.mutex);
+	}
+	pthread_mutex_unlock(&held.mutex);
+	return context;
+}
+
+void log_hold(void)
+{
+	if (pthread_create(&held.thread, NULL, write_held_lines, NULL) != 0)
+		abort();
+	held.is_on = true;
+}
+
+void log_release(void)
+{
+	if (!held.is_on)
+		return;
+	pthread_mutex_lock(&held.mutex);
+	held.is_on = false;
+	held.is_ending = true;
+	pthread_cond_signal(&held.changed);
+	pthread_mutex_unlock(&held.mutex);
+	(void)pthread_join(held.thread, NULL); /* fails only for a thread that is not ours */
+	write_held();
+	held.is_ending = false;
+}
+
+/* False: nothing is held, and the line is its caller's to write. */
+static bool hold(enum log_level level, const struct buffer *line)
+{
+	pthread_mutex_lock(&held.mutex);
+	bool is_on = held.is_on;
+	if (is_on && held.lines.len == 0)
+		pthread_cond_signal(&held.changed);
+	if (is_on)
+		buffer_put(&held.lines, line->bytes, line->len);
+	bool is_full = held.lines.len >= LOG_HELD_BYTES_MAX;
+	pthread_mutex_unlock(&held.mutex);
+	if (is_on && (is_full || level <= LOG_WARN))
+		write_held();
+	return is_on;
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n_fields)
 {
 	if (level > log_level)
@@ -95,6 +194,6 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	if (line.len > LOG_LINE_MAX - 1)
 		line.len = LOG_LINE_MAX - 1;
 	buffer_putc(&line, '\n');
-	ssize_t written = write(STDERR_FILENO, line.bytes, line.len);
-	(void)written; /* nobody is left to be told when standard error is gone */
+	if (!hold(level, &line))
+		write_out(line.bytes, line.len);
 }

@@ -8,7 +8,7 @@
  * Levels: error = someone must act; warn = we went on without something; info = one line for a finished piece of work;
  *         debug = off in production.
  *
- * Thread:  any; each line is one write(2).
+ * Thread:  any; each line is one write(2), or, after log_hold(), part of one.
  * Memory:  a line is cut at LOG_LINE_MAX bytes.
  */
 #ifndef CISTERN_BASE_LOG_H
@@ -50,6 +50,14 @@ void log_set_level(enum log_level level);
 /* error, warn, info or debug; false for any other word. */
 MUST_CHECK bool log_set_level_named(const char *name);
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n_fields);
+
+/* For a program that writes thousands of lines a second: from now on lines of info and debug are kept for LOG_HOLD_MS at most and written
+ * together by a thread of their own, so that their reader is not woken for each. An error or a warning goes out at once, behind all that was
+ * kept. Who is killed loses what was kept; when nobody takes the lines, LOG_HELD_BYTES_MAX are kept and then log_write() waits, as it does
+ * without. Main calls both, before and after all other threads. */
+enum { LOG_HOLD_MS = 10, LOG_HELD_BYTES_MAX = 65536 };
+void log_hold(void);
+void log_release(void);
 
 /* The parts of a line, for who writes such lines elsewhere: `ts=...`, and ` name=value` escaped. */
 void log_put_time(struct buffer *line);

@@ -590,7 +590,9 @@ int main(int argc, char **argv)
 		log_error("start.failed", F_STR("reason", "a library did not start"));
 		return EXIT_FAILURE;
 	}
+	log_hold();
 	int status = run(&app);
+	log_release();
 	client_library_stop();
 	curl_global_cleanup();
 	return status;

@@ -52,7 +52,7 @@ static const struct setting rows[] = {
 	TEXT(api_cors_origins, OPTIONAL, "",
 	     "web origins that may call the API from a browser, as https://console.example.org; separated by commas"),
 	TEXT(api_cors_origin, OPTIONAL, "", "former name of api_cors_origins; set one of them"),
-	INTEGER(api_threads, 1, 64, "4", "worker threads of each listener, each with its own database connection"),
+	INTEGER(api_threads, 1, 64, "2", "worker threads of each listener, each with its own database connection"),
 	INTEGER(api_connections_max, 8, 65536, "2000", "open HTTP connections of each listener"),
 	INTEGER(api_connections_per_address_max, 1, 65536, "500", "open HTTP connections from one address"),
 	TEXT(metrics_bind, OPTIONAL, "127.0.0.1", "address for /metrics by plain HTTP; keep it on loopback"),
