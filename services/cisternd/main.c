@@ -384,9 +384,9 @@ static enum status start_registrar(struct app *app, struct error *err)
 static enum status start_ingest_of(struct app *app, struct broker_ingest *of, struct error *err)
 {
 	const struct config *config = &app->config;
-	const struct ingest_options options = { .broker = broker_options(app, of->row.service_host,
-									 of->row.service_port, of->row.name,
-									 "cistern.ingest"),
+	const struct ingest_options options = { .broker =
+							broker_options(app, of->row.service_host, of->row.service_port,
+								       of->row.name, "cistern.ingest"),
 						.broker_name = of->row.name,
 						.store = store_options(app, "cisternd ingest", INGEST_STATEMENT_MS),
 						.metrics = app->metrics,

@@ -8,7 +8,7 @@ import subprocess
 import scale as tables
 from figures import CONTROL, percentile, size_name
 from machine import Meter, cpu_s, memory_mib
-from rig import LAMP, PROGRAMS, REPO, Broker, Discard, Load, Notified, Running, Stack, free_ports, start, stored, wait_for
+from rig import LAMP, PROGRAMS, REPO, Broker, Discard, Load, Notified, Running, free_ports, start, stored, wait_for
 
 
 def checked_json(*command):
@@ -291,7 +291,7 @@ def list_nodes(rig):
 def scale(rig):
     """A stack for each size, so that the sizes take turns. The nodes that report lie evenly among those of the tables."""
     sizes, settings = rig.settings.sizes, rig.settings
-    stacks = {size: tables.filled(Stack(), size, settings.spread) for size in sizes}
+    stacks = {size: tables.filled(rig.new_stack(), size, settings.spread) for size in sizes}
 
     def at(size):
         filled = stacks[size]
@@ -316,11 +316,7 @@ def scale(rig):
                      f"start-up, {name} nodes": (ours["start"], base["start"], {})}
         return rows
 
-    def close():
-        for filled in stacks.values():
-            filled.stack.close()
-
-    return one_round, close
+    return one_round, None
 
 
 GROUPS = {"load": load, "ingest": ingest, "plugin": plugin, "checks": checks, "get": get, "put": put, "commit": commit, "connects": connects,

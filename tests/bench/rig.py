@@ -192,11 +192,19 @@ class Rig:
 
     def __init__(self, settings):
         self.settings = settings
+        self._stacks = []
         self._stack = self._load = self._capacity = None
+
+    def new_stack(self):
+        """One that close() ends, whatever happens until then."""
+        stack = Stack.__new__(Stack)
+        self._stacks.append(stack)
+        stack.__init__()
+        return stack
 
     @property
     def stack(self):
-        self._stack = self._stack or Stack()
+        self._stack = self._stack or self.new_stack()
         return self._stack
 
     @property
@@ -231,5 +239,6 @@ class Rig:
 
     def close(self):
         end_started()
-        if self._stack:
-            self._stack.close()
+        for stack in self._stacks:
+            if hasattr(stack, "process"):
+                stack.close()
