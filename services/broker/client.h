@@ -28,7 +28,8 @@ void client_library_stop(void);
 MUST_CHECK enum status client_new(const struct broker_options *options, bool clean_session, void *context,
 				  struct mosquitto **ret_client, struct error *err);
 
-/* Begins to connect; CONNACK comes to the client's callback. */
+/* Begins to connect; CONNACK comes to the client's callback. UNAVAILABLE after 2 s an address when nobody answers. From then on the kernel
+ * watches a TCP connection, and ends it when the other side is silent. */
 MUST_CHECK enum status client_connect(struct mosquitto *client, const struct broker_options *options,
 				      struct error *err);
 
