@@ -97,7 +97,7 @@ static const struct setting rows[] = {
 	INTEGER(mapping_window_s, 1, 3600, "60", "how long one side of a mapping waits for the other"),
 	INTEGER(sharing_lifetime_s, 1, 31536000, "604800", "life of an invitation to share nodes or groups"),
 	INTEGER(ingest_batch_max, 1, 10000, "1000", "messages committed together at most"),
-	INTEGER(ingest_batch_wait_ms, 0, 1000, "2", "how long a batch waits for more messages"),
+	INTEGER(ingest_batch_wait_ms, 0, 1000, "0", "how long a batch waits for more messages than are there"),
 	TEXT(ca_file, OPTIONAL, "", "the CA that nodes trust, copied beside a new node's certificate"),
 	SIGNER_ROWS,
 	TEXT(node_trust_dir, OPTIONAL, "", "folder with the node CAs' certificates that the broker trusts"),
