@@ -44,7 +44,7 @@ PLUGIN       := $(if $(wildcard plugin/*.c),$(BUILD)/cistern.so)
 QUERIES      := $(BUILD)/gen/queries.inc
 QUERY_FILES  := $(wildcard sql/queries/*.sql)
 
-SCENARIOS    ?= tests/sql tests/scenario tests/faults
+SCENARIOS    ?= tests/faults tests/sql tests/scenario
 # They mostly wait: two at a time on each core. 0: one after another, in this process.
 WORKERS      ?= $(shell echo $$((2 * $(JOBS))))
 UNIT_SOURCES := $(wildcard tests/unit/*/*_test.c)

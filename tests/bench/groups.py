@@ -8,7 +8,7 @@ import subprocess
 import scale as tables
 from figures import CONTROL, percentile, size_name
 from machine import Meter, cpu_s, memory_mib
-from rig import LAMP, PROGRAMS, REPO, Broker, Discard, Load, Notified, Running, free_ports, start, stored, wait_for
+from bench_rig import LAMP, PROGRAMS, REPO, Broker, Discard, Load, Notified, Running, free_ports, start, stored, wait_for
 
 
 def checked_json(*command):

@@ -11,7 +11,7 @@ import time
 
 import psycopg2
 
-from rig import LAMP, Stack, add_nodes, wait_for
+from bench_rig import LAMP, Stack, add_nodes, wait_for
 
 PARAMS = ["Level", *(f"P{k}" for k in range(1, 10))]
 

@@ -37,6 +37,7 @@ class Beside:
             assert old in text
             text = text.replace(old, new)
         # for who tests as root; otherwise Mosquitto passes over the line
+        text = text.replace("/run/broker/daemon.sock", f"/run/broker/{self.port}.sock")  # another broker on the path would take it over
         (self.folder / "mosquitto.conf").write_text("user root\n" + text)
 
     def start_broker(self):
