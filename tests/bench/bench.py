@@ -74,7 +74,7 @@ def main():
         write_page()
         return
     import groups  # they need the packages of the scenarios; the arithmetic does not
-    import rig as rigs
+    import bench_rig as rigs
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # with everything that was started
     settings = rigs.Settings(os.environ)
