@@ -197,9 +197,8 @@ enum status consumer_read(struct consumer *consumer, int idle_ms, int gather_ms,
 	enum status st = client_status(mosquitto_loop_misc(consumer->client), "keeping alive", err);
 	while (st == STATUS_OK && !consumer->full) {
 		size_t n_last = consumer->n_taken;
-		st = read_packet(
-			consumer,
-			err); /* the socket never blocks: asking it is cheaper than poll(), and mostly it has something */
+		/* the socket never blocks: asking it is cheaper than poll(), and mostly it has something */
+		st = read_packet(consumer, err);
 		if (st != STATUS_OK || consumer->n_taken > n_last)
 			continue;
 		if (!is_readable(consumer, wait_for_next_ms(consumer, n_before, idle_ms, gather_ms, &gather_until_us)))
